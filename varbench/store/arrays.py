@@ -1,0 +1,105 @@
+"""The labeled arrays of a population: a Zarr v3 group that xarray opens without varbench."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from varbench.keys import SOURCES
+
+FOLDER = "arrays.zarr"
+
+DIMENSIONS: dict[str, tuple[str, ...]] = {
+    "logits": ("run", "example", "class"),
+    "weights": ("run", "parameter"),
+    "initial_weights": ("run", "parameter"),
+    "train_loss": ("run",),
+    "train_accuracy": ("run",),
+    "finished": ("run",),
+    "curve_train_loss": ("run", "step"),
+    "curve_test_loss": ("run", "step"),
+    "curve_test_accuracy": ("run", "step"),
+    **{f"level_{source}": ("run",) for source in SOURCES},
+    "labels": ("example",),
+    "step": ("step",),
+}
+"""Every array and its named dimensions."""
+
+SHARED = ("labels", "step")
+"""The arrays without a run dimension."""
+
+_TYPES: dict[str, tuple[str, Any]] = {
+    "finished": ("int8", -1),
+    "labels": ("int32", -1),
+    "step": ("int64", 0),
+    **{f"level_{source}": ("int64", -1) for source in SOURCES},
+}
+
+
+def create(folder: Path, *, sizes: dict[str, int], width: int, labels: np.ndarray, steps: np.ndarray) -> None:
+    """Make all arrays at their planned size, empty but for labels and steps.
+
+    Args:
+        folder: The population's folder.
+        sizes: Length of every dimension.
+        width: Runs per chunk; a chunk is whole along every other dimension.
+        labels: Test labels [E].
+        steps: Steps of the curves [C].
+    """
+    import zarr
+
+    group = zarr.open_group(folder / FOLDER, mode="w", zarr_format=3)
+    for name, dimensions in DIMENSIONS.items():
+        dtype, fill = _TYPES.get(name, ("float32", np.nan))
+        group.create_array(
+            name,
+            shape=tuple(sizes[d] for d in dimensions),
+            chunks=tuple(width if d == "run" else max(1, sizes[d]) for d in dimensions),
+            dtype=dtype,
+            fill_value=fill,
+            dimension_names=dimensions,
+        )
+    group["labels"][:] = labels
+    group["step"][:] = steps
+
+
+def resize(folder: Path, runs: int) -> None:
+    """Change the number of runs for which there is room."""
+    group = _open(folder, "r+")
+    for name, dimensions in DIMENSIONS.items():
+        if dimensions[0] == "run" and group[name].shape[0] != runs:
+            group[name].resize((runs, *group[name].shape[1:]))
+
+
+def write(folder: Path, *, block: int, width: int, values: dict[str, np.ndarray]) -> list[str]:
+    """Write one block of runs and name the chunk files, relative to the population's folder."""
+    group = _open(folder, "r+")
+    for name, value in values.items():
+        group[name][block * width : block * width + len(value)] = value
+    return [chunk_file(name, block) for name in values]
+
+
+def read(folder: Path, names: tuple[str, ...] | None = None) -> dict[str, np.ndarray]:
+    """Arrays by name, uncommitted runs included as fill values."""
+    group = _open(folder, "r")
+    return {name: np.asarray(group[name][:]) for name in names or tuple(DIMENSIONS)}
+
+
+def chunk_file(name: str, block: int) -> str:
+    """The file of one block of one array."""
+    return "/".join([FOLDER, name, "c", str(block), *["0"] * (len(DIMENSIONS[name]) - 1)])
+
+
+def static_files(folder: Path) -> list[str]:
+    """Everything that is written at creation: metadata, labels and steps."""
+    root = folder / FOLDER
+    files = [root / "zarr.json", *(root / name / "zarr.json" for name in DIMENSIONS)]
+    return [str(path.relative_to(folder)) for path in files] + [chunk_file(name, 0) for name in SHARED]
+
+
+def _open(folder: Path, mode: Any) -> Any:
+    import zarr
+
+    return zarr.open_group(folder / FOLDER, mode=mode)

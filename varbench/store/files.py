@@ -1,0 +1,83 @@
+"""Files that are either whole or absent, and that say when they were changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from varbench.errors import InputError
+
+
+def sha256(content: bytes) -> str:
+    """SHA-256 of bytes, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Put a file in place in one step: temporary file, fsync, rename, fsync of the folder.
+
+    A reader, or a process that starts after a kill, sees the old content or the new one, never a part.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Push a file's content to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Push a folder's entries to the disk, where the system can."""
+    if os.name == "posix":
+        sync(folder)
+
+
+def _text(content: dict[str, Any]) -> str:
+    return json.dumps(content, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_record(path: Path, content: dict[str, Any]) -> None:
+    """Write a dictionary as JSON that carries its own SHA-256 under the key `sha256`."""
+    write_atomically(path, _text({**content, "sha256": sha256(_text(content).encode())}).encode())
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read what `write_record` wrote.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        InputError: If even one byte is not as it was written.
+    """
+    raw = path.read_bytes()
+    try:
+        content = json.loads(raw)
+        digest = content.pop("sha256")
+        sound = digest == sha256(_text(content).encode()) and raw == _text({**content, "sha256": digest}).encode()
+    except (ValueError, KeyError, AttributeError, TypeError):
+        sound = False
+    if not sound:
+        raise InputError(f"{path} is truncated or was edited: its checksum does not fit; restore it or train again")
+    return content

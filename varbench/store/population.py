@@ -1,0 +1,257 @@
+"""A population on disk: labeled arrays, published block by block.
+
+    <population>/
+        manifest.json          what was held identical, with what it was run, a fingerprint of every run
+        arrays.zarr/           Zarr v3; opens with xarray.open_zarr
+        commits/00000.json     one per block: checksums of its chunks; a block without one does not exist
+
+Arrays are created once at the planned size. A block's chunks are written whole, pushed to the disk, and then
+published by the commit file; a kill in between leaves chunks that nobody reads and that the next attempt
+overwrites.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from varbench.errors import InputError
+from varbench.keys import SOURCES
+from varbench.store import arrays
+from varbench.store.files import read_record, sha256, sha256_file, sync, sync_folder, write_record
+from varbench.store.sketch import SKETCH_SIZE, count_sketch
+from varbench.training.design import Levels
+from varbench.training.engine import Block
+
+SCHEMA = 1
+KEPT_WEIGHTS_BYTES = 512 * 2**20
+"""Final and initial weights of a population are kept whole up to this size, and as a count sketch beyond it."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a population is going to hold; the same plan opens it again.
+
+    Attributes:
+        manifest: Everything that identifies the population: recipe, design, data, strategy, versions, ….
+        levels: Levels of every run, in order.
+        width: Runs per block.
+        labels: Labels [E] of the test examples.
+        classes: Number of classes.
+        parameters: (path, shape, start, stop) of every parameter.
+        checkpoints: Steps of the curves.
+    """
+
+    manifest: dict[str, Any]
+    levels: tuple[Levels, ...]
+    width: int
+    labels: np.ndarray
+    classes: int
+    parameters: tuple[tuple[str, tuple[int, ...], int, int], ...]
+    checkpoints: tuple[int, ...]
+
+
+class PopulationStore:
+    """One population directory, for writing blocks and for reading what was committed."""
+
+    def __init__(self, folder: Path, manifest: dict[str, Any]):
+        self.folder = folder
+        self.manifest = manifest
+        self.commits = self._read_commits()
+
+    @classmethod
+    def create(cls, folder: Path, plan: Plan) -> PopulationStore:
+        """Make an empty population, or open the one that is there and make room for more runs.
+
+        Raises:
+            InputError: If the runs that are there are not the first ones of the plan.
+        """
+        if (folder / "manifest.json").exists():
+            store = cls.open(folder)
+            store._grow(plan)
+            return store
+        shutil.rmtree(folder / "commits", ignore_errors=True)
+        weight_bytes = 2 * 4 * len(plan.levels) * plan.parameters[-1][3]
+        kept = {"kept": "whole"} if weight_bytes <= KEPT_WEIGHTS_BYTES else {"kept": "sketch", "size": SKETCH_SIZE}
+        parameters = plan.parameters[-1][3] if kept["kept"] == "whole" else SKETCH_SIZE
+        sizes = {
+            "run": len(plan.levels),
+            "example": len(plan.labels),
+            "class": plan.classes,
+            "parameter": parameters,
+            "step": len(plan.checkpoints),
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        arrays.create(
+            folder, sizes=sizes, width=plan.width, labels=plan.labels, steps=np.asarray(plan.checkpoints)
+        )
+        manifest = {
+            **plan.manifest,
+            "schema": SCHEMA,
+            "width": plan.width,
+            "levels": [dict(row) for row in plan.levels],
+            "parameters": [list(row) for row in plan.parameters],
+            "weights": kept,
+            "checksums": {name: sha256_file(folder / name) for name in arrays.static_files(folder)},
+        }
+        store = cls(folder, manifest)
+        store.publish()
+        return store
+
+    @classmethod
+    def open(cls, folder: Path) -> PopulationStore:
+        """Open a population.
+
+        Raises:
+            InputError: If there is none, or its schema is newer than this version knows.
+        """
+        try:
+            manifest = read_record(folder / "manifest.json")
+        except FileNotFoundError:
+            raise InputError(f"{folder} holds no population: there is no manifest.json") from None
+        if manifest.get("schema", 0) > SCHEMA:
+            raise InputError(
+                f"{folder} was written with schema {manifest['schema']}, but this version of varbench reads up to "
+                f"{SCHEMA}: upgrade varbench"
+            )
+        return cls(folder, manifest)
+
+    def blocks(self) -> list[tuple[int, tuple[Levels, ...]]]:
+        """Every planned block: index and levels."""
+        width, levels = self.manifest["width"], self.manifest["levels"]
+        return [(i, tuple(levels[i * width : (i + 1) * width])) for i in range(-(-len(levels) // width))]
+
+    def missing(self) -> list[tuple[int, tuple[Levels, ...]]]:
+        """The planned blocks that are not committed whole yet."""
+        done = {index: len(commit["runs"]) for index, commit in self.commits.items()}
+        return [(index, runs) for index, runs in self.blocks() if done.get(index, 0) < len(runs)]
+
+    def commit(self, block: Block, *, seconds: float, where: dict[str, Any]) -> None:
+        """Write one block and publish it.
+
+        Args:
+            block: The results.
+            seconds: Wall time it took.
+            where: Device and versions that trained it, for `verify`.
+        """
+        reduced = count_sketch if self.manifest["weights"]["kept"] == "sketch" else np.asarray
+        values = {
+            "logits": block.logits,
+            "weights": reduced(block.weights),
+            "initial_weights": reduced(block.initial_weights),
+            "train_loss": block.train_loss,
+            "train_accuracy": block.train_accuracy,
+            "finished": block.finished.astype(np.int8),
+            **{f"curve_{name}": curve for name, curve in block.curves.items()},
+            **{f"level_{source}": np.array([row[source] for row in block.levels]) for source in SOURCES},
+        }
+        files = arrays.write(self.folder, block=block.index, width=self.manifest["width"], values=values)
+        for name in files:
+            sync(self.folder / name)
+            sync_folder((self.folder / name).parent)
+        record = {
+            "block": block.index,
+            "runs": [
+                {
+                    "levels": dict(row),
+                    "weights": sha256(block.weights[i].tobytes()),
+                    "predictions": sha256(block.logits[i].tobytes()),
+                    "initial_weights": sha256(block.initial_weights[i].tobytes()),
+                    "status": "finished" if block.finished[i] else "diverged",
+                }
+                for i, row in enumerate(block.levels)
+            ],
+            "seconds": round(seconds, 3),
+            "where": where,
+            "checksums": {name: sha256_file(self.folder / name) for name in sorted(files)},
+        }
+        write_record(self._commit_path(block.index), record)
+        self.commits[block.index] = record
+
+    def publish(self) -> None:
+        """Write the manifest anew, with everything that follows from the commits."""
+        commits = [self.commits[index] for index in sorted(self.commits)]
+        self.manifest = {
+            **self.manifest,
+            "fingerprints": [run for commit in commits for run in commit["runs"]],
+            "seconds": round(sum(commit["seconds"] for commit in commits), 3),
+            "trained_on": [where for i, where in enumerate(c["where"] for c in commits) if i == 0],
+            "complete": not self.missing(),
+        }
+        write_record(self.folder / "manifest.json", self.manifest)
+
+    def read(self) -> dict[str, np.ndarray]:
+        """All arrays of the committed runs, by name; `run` [R] is each one's place in the plan.
+
+        Raises:
+            InputError: If a file is not what was committed, or nothing was committed.
+        """
+        broken = self.broken_files()
+        if broken:
+            raise InputError(
+                f"{self.folder / broken[0]} is missing, truncated or was edited: "
+                "`varbench run` again trains its block anew"
+            )
+        if not self.commits:
+            raise InputError(f"{self.folder} has no finished runs yet: `varbench run` again to train them")
+        width = self.manifest["width"]
+        rows = np.concatenate([i * width + np.arange(len(self.commits[i]["runs"])) for i in sorted(self.commits)])
+        found = arrays.read(self.folder)
+        return {"run": rows, **{name: a if name in arrays.SHARED else a[rows] for name, a in found.items()}}
+
+    def broken_files(self) -> list[str]:
+        """Published files that are missing or whose bytes have changed, relative to the population's folder."""
+        published = dict(self.manifest["checksums"])
+        for commit in self.commits.values():
+            published.update(commit["checksums"])
+        return [name for name, digest in sorted(published.items()) if not self._sound(name, digest)]
+
+    def discard_broken_blocks(self) -> list[int]:
+        """Take back the commits of blocks whose files have changed, so that they are trained again."""
+        broken = [
+            index
+            for index, commit in self.commits.items()
+            if not all(self._sound(name, digest) for name, digest in commit["checksums"].items())
+        ]
+        for index in broken:
+            self._commit_path(index).unlink()
+            del self.commits[index]
+        return broken
+
+    def _sound(self, name: str, digest: str) -> bool:
+        path = self.folder / name
+        return path.is_file() and sha256_file(path) == digest
+
+    def _read_commits(self) -> dict[int, dict[str, Any]]:
+        records = [read_record(path) for path in sorted((self.folder / "commits").glob("[0-9]*.json"))]
+        return {record["block"]: record for record in records}
+
+    def _commit_path(self, index: int) -> Path:
+        return self.folder / "commits" / f"{index:05d}.json"
+
+    def _grow(self, plan: Plan) -> None:
+        """Room for the plan's runs behind those that are there; a kill half-way is made good by the next call."""
+        old, new = self.manifest["levels"], [dict(row) for row in plan.levels]
+        if new[: len(old)] != old:
+            raise InputError(
+                f"{self.folder} holds {len(old)} runs that are not the first {len(old)} of the {len(new)} asked for: "
+                f"ask for the same design with at least {len(old)} runs, or give another --out"
+            )
+        arrays.resize(self.folder, len(new))
+        if len(new) > len(old):
+            metadata = {name for name in self.manifest["checksums"] if name.endswith("zarr.json")}
+            checksums = {name: sha256_file(self.folder / name) for name in metadata}
+            self.manifest = {
+                **self.manifest,
+                "levels": new,
+                "design": plan.manifest["design"],
+                "checksums": {**self.manifest["checksums"], **checksums},
+            }
+        changed = [name for name, digest in self.manifest["checksums"].items() if not self._sound(name, digest)]
+        if changed:
+            raise InputError(f"{self.folder / changed[0]} is missing or was edited: restore it, or give another --out")
+        self.publish()

@@ -1,0 +1,1 @@
+"""Training: recipes, designs, one pure run, and the engine that trains many."""

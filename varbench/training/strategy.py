@@ -1,0 +1,70 @@
+"""How runs are laid side by side: chosen in one place, recorded, and reused.
+
+The bits of a result depend on width, batching and convolution form, so the default is a deterministic rule of the
+model's size and the kind of device: never of a timing, of the number of runs or of the number of devices. The
+number of devices changes no bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from varbench.errors import InputError
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """Width, batching and convolution form of the compiled program, and how they came about.
+
+    Attributes:
+        width: Runs side by side in one program on one device.
+        batching: "vmap": as one batched program; "map": one after the other inside the program.
+        convolution: "matmul" (slices and one matrix product) or "native".
+        chosen_by: "rule", "flag" or "probe".
+    """
+
+    width: int
+    batching: Literal["vmap", "map"] = "vmap"
+    convolution: Literal["matmul", "native"] = "matmul"
+    chosen_by: Literal["rule", "flag", "probe"] = "rule"
+
+    def __post_init__(self) -> None:
+        if self.width < 1:
+            raise InputError(f"strategy.width = {self.width}: at least 1 was expected")
+        for name, choices in (("batching", ("vmap", "map")), ("convolution", ("matmul", "native"))):
+            if getattr(self, name) not in choices:
+                raise InputError(f"strategy.{name} = {getattr(self, name)!r}: one of {choices} was expected")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Field names and values."""
+        return asdict(self)
+
+    def at_width(self, level: int) -> Strategy:
+        """The strategy at a level of the source `width`: level 0 is its own width, level k is k runs."""
+        return self if level == 0 else replace(self, width=level)
+
+
+CPU_LANE_BYTES = 4 * 2**20
+"""What the lanes of one CPU program may touch in a step: the order of a second-level cache."""
+
+GPU_LANE_BYTES = 2 * 2**30
+"""The same for a GPU, where memory and not cache is the limit."""
+
+
+def default_strategy(*, parameters: int, platform: str) -> Strategy:
+    """The rule.
+
+    CPU: as many lanes, 1 to 16 and a power of two, as keep weights, gradients and two optimizer moments (16 bytes a
+    parameter) within `CPU_LANE_BYTES`; models of which not even two lanes fit run one after the other. GPU and
+    others: 1 to 64 lanes, vmapped. Convolutions are matrix products everywhere.
+
+    Args:
+        parameters: Parameters of one model.
+        platform: "cpu", "gpu" or "tpu".
+    """
+    budget, most = (CPU_LANE_BYTES, 16) if platform == "cpu" else (GPU_LANE_BYTES, 64)
+    lanes = budget // (16 * max(parameters, 1))
+    if lanes < 2:
+        return Strategy(width=4, batching="map") if platform == "cpu" else Strategy(width=1)
+    return Strategy(width=min(most, 1 << (lanes.bit_length() - 1)))
