@@ -1,0 +1,38 @@
+"""`varbench data`: the only command that downloads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+
+def data(
+    action: tyro.conf.Positional[Literal["fetch", "check"]],
+    name: tyro.conf.Positional[str],
+    directory: Path | None = None,
+    quiet: bool = False,
+) -> int:
+    """Download a data set (fetch), or load it and say what it is (check).
+
+    Example: varbench data fetch mnist
+
+    Args:
+        action: fetch downloads and checks; check loads what is there.
+        name: Name of a data set, or for check the path of an .npz file.
+        directory: Where the files go; default VARBENCH_DATA or the user's cache.
+        quiet: No progress.
+    """
+    from varbench.data import fetch, load
+
+    if action == "fetch":
+        fetch(name, directory, progress=not quiet)
+        return 0
+    dataset = load(name)
+    shape = " × ".join(map(str, dataset.shape))
+    print(
+        f"{dataset.name}: {len(dataset.y_train):,} training and {len(dataset.y_test):,} test examples of shape "
+        f"{shape}, {dataset.classes} classes, checksum {dataset.checksum()}"
+    )
+    return 0

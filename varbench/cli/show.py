@@ -1,0 +1,117 @@
+"""`varbench list` and `varbench status`."""
+
+from __future__ import annotations
+
+import json as json_
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+
+def list_(json: bool = False) -> int:
+    """Show the studies, data sets, models, measures and sources of randomness.
+
+    Example: varbench list --json
+
+    Args:
+        json: Print as JSON.
+    """
+    content = catalogue()
+    if json:
+        print(json_.dumps(content, indent=1))
+        return 0
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    for heading, rows in content.items():
+        table = Table(title=heading, title_justify="left", title_style="bold", box=None, header_style="dim")
+        for column in rows[0]:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*(_cell(value) for value in row.values()))
+        console.print(table)
+        console.print()
+    return 0
+
+
+def catalogue() -> dict[str, list[dict[str, Any]]]:
+    """Everything that has a name, as rows."""
+    from varbench.analysis.catalogue import MEASURES
+    from varbench.data import DATASETS
+    from varbench.keys import SOURCE_MEANINGS
+    from varbench.models import MODELS
+    from varbench.studies.registry import STUDIES
+
+    return {
+        "studies": [{"name": name, "claim": claim} for name, (_, claim) in STUDIES.items()],
+        "datasets": [
+            {
+                "name": d.name,
+                "shape": list(d.shape),
+                "train": d.n_train,
+                "test": d.n_test,
+                "classes": d.classes,
+                "license": d.license,
+                "download": d.needs_download,
+                "source": d.source,
+                "checksum": d.checksum,
+            }
+            for d in DATASETS.values()
+        ],
+        "models": [{"name": m.name, "meaning": m.meaning} for m in MODELS.values()],
+        "measures": [
+            {"name": name, "unit": m.unit, "better": m.better, "meaning": m.meaning} for name, m in MEASURES.items()
+        ],
+        "sources": [{"name": name, "meaning": meaning} for name, meaning in SOURCE_MEANINGS.items()],
+    }
+
+
+def status(rundir: tyro.conf.Positional[Path], json: bool = False) -> int:
+    """Show how far a run directory is: runs planned, finished, diverged, and whether its files are sound.
+
+    Example: varbench status runs/first
+
+    Args:
+        rundir: A run directory.
+        json: Print as JSON.
+    """
+    from varbench.store import PopulationStore
+    from varbench.studies.execute import read_study
+
+    record = read_study(rundir)
+    rows = []
+    for name in record["populations"]:
+        if not (rundir / name / "manifest.json").exists():
+            rows.append({"population": name, "planned": None, "finished": 0, "diverged": 0, "broken_files": []})
+            continue
+        store = PopulationStore.open(rundir / name)
+        runs = [run for commit in store.commits.values() for run in commit["runs"]]
+        rows.append(
+            {
+                "population": name,
+                "planned": len(store.manifest["levels"]),
+                "finished": sum(run["status"] == "finished" for run in runs),
+                "diverged": sum(run["status"] == "diverged" for run in runs),
+                "broken_files": store.broken_files(),
+            }
+        )
+    if json:
+        print(json_.dumps({"command": record["command"], "populations": rows}, indent=1))
+        return 0
+    for row in rows:
+        planned = "not started" if row["planned"] is None else f"{row['finished']}/{row['planned']} runs"
+        extra = f", {row['diverged']} diverged" if row["diverged"] else ""
+        extra += f", {len(row['broken_files'])} files broken" if row["broken_files"] else ""
+        print(f"{row['population']}: {planned}{extra}")
+    print(f"continue with: {record['command']}")
+    return 0
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return " × ".join(map(str, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else str(value)

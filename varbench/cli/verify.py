@@ -1,0 +1,74 @@
+"""`varbench verify`: the same bits?"""
+
+from __future__ import annotations
+
+import json as json_
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tyro
+
+if TYPE_CHECKING:
+    from varbench.studies.verify import PopulationCheck
+    from varbench.training.engine import Progress
+
+
+def verify(rundir: tyro.conf.Positional[Path], all: bool = False, quiet: bool = False, json: bool = False) -> int:
+    """Train runs again and compare fingerprints; check every stored byte. Exit 1 if not bit for bit the same.
+
+    Example: varbench verify runs/first --all
+
+    Args:
+        rundir: A run directory.
+        all: Train every run again, not a sample.
+        quiet: No progress.
+        json: Print as JSON.
+    """
+    from varbench.studies.verify import verify as verified
+    from varbench.training.devices import prepare
+
+    prepare()
+
+    def listen(name: str, runs: int, progress: Progress) -> None:
+        if sys.stderr.isatty() and not quiet:
+            print(
+                f"\r{name}: training {runs} runs again, step {progress.step:,}/{progress.steps:,} ",
+                end="",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    checks = verified(rundir, everything=all, listen=listen)
+    if sys.stderr.isatty() and not quiet:
+        print("\r\033[K", end="", file=sys.stderr)
+    sound = all_sound(checks)
+    if json:
+        print(json_.dumps({"sound": sound, "populations": [check.as_dict() for check in checks]}, indent=1))
+    else:
+        for check in checks:
+            _print(check)
+        print("The same bits." if sound else "NOT the same bits.")
+    return 0 if sound else 1
+
+
+def all_sound(checks: tuple[PopulationCheck, ...]) -> bool:
+    """Whether every population is."""
+    return all(check.sound for check in checks)
+
+
+def _print(check: PopulationCheck) -> None:
+    counts = Counter(run.agreement for run in check.runs)
+    parts = ", ".join(f"{counts[a]} {a}" for a in ("bitwise", "within tolerance", "different") if counts[a])
+    print(f"{check.name}: {len(check.runs)} runs trained again: {parts}")
+    worst = max(check.runs, key=lambda run: run.weight_distance, default=None)
+    if worst is not None and worst.agreement != "bitwise":
+        print(
+            f"  farthest off: weight distance {worst.weight_distance:.2g}, a probability by "
+            f"{worst.probability_difference:.2g}, {100 * worst.flips:.2g} % of the predictions flip"
+        )
+    for name in check.broken_files:
+        print(f"  this file is missing or its bytes have changed: {name}")
+    for key, (then, now) in check.environment_differences.items():
+        print(f"  {key} differs: {then!r} then, {now!r} now")

@@ -1,0 +1,33 @@
+"""How much arithmetic a population is, and about how long it will take."""
+
+from __future__ import annotations
+
+from varbench.data import Dataset
+from varbench.studies.study import PopulationPlan
+
+COMPILE_SECONDS = 7.0
+FLOPS_PER_SECOND = {"cpu": 12e9, "gpu": 2e12}
+"""Rates to expect of small models: per core on a CPU, per device elsewhere. Only the printed estimate uses them."""
+
+
+def flops_per_step(plan: PopulationPlan, dataset: Dataset) -> float:
+    """Floating-point operations of one optimizer step of one run: three forward passes, counted by the compiler."""
+    import jax
+    import jax.numpy as jnp
+
+    from varbench.training.engine import model_of
+
+    model = model_of(plan.recipe, dataset, convolution="matmul")
+    params, state = jax.eval_shape(model.init, jax.random.key(0))
+    x = jax.ShapeDtypeStruct((plan.recipe.batch_size, *dataset.shape), jnp.float32)
+    forward = jax.jit(lambda p, s, x: model.apply(p, s, x, jax.random.key(0), False)[0])
+    counted = forward.lower(params, state, x).cost_analysis()
+    return 3.0 * float((counted or {}).get("flops", 0.0))
+
+
+def expected_seconds(flops: float, *, populations: int) -> float:
+    """Wall time to expect for so much arithmetic in so many populations on the devices at hand."""
+    import jax
+
+    rate = FLOPS_PER_SECOND.get(jax.default_backend(), FLOPS_PER_SECOND["gpu"]) * len(jax.local_devices())
+    return COMPILE_SECONDS * populations + flops / rate

@@ -1,0 +1,166 @@
+"""A study: a claim, the populations that test it, and a decision rule written down before looking.
+
+Training (`execute`) and deciding (`judge`) are apart: judging again costs no training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from varbench.analysis.population import PopulationArrays
+from varbench.stats.estimate import Estimate
+from varbench.training.design import Design
+from varbench.training.recipe import Recipe
+
+BUDGETS = ("smoke", "standard", "full")
+"""Seconds, minutes, and a GPU or a night."""
+
+Answer = Literal["supported", "contradicted", "inconclusive"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A recipe under study, with the name that its populations get.
+
+    A case that is not `judged` is measured and shown beside the others as a reference; the rule passes it over.
+    """
+
+    name: str
+    label: str
+    recipe: Recipe
+    judged: bool = True
+
+
+@dataclass(frozen=True)
+class PopulationPlan:
+    """One population of a study.
+
+    Attributes:
+        name: Folder name and condition name.
+        label: What tables and figures call it.
+        recipe: What is held identical.
+        design: What varies.
+        role: "population", "control" of another one, or "reference" beside the rule.
+        of: The population that a control repeats; its runs are matched by level, whatever their width.
+        description: One phrase for reports.
+    """
+
+    name: str
+    label: str
+    recipe: Recipe
+    design: Design
+    role: Literal["population", "control", "reference"] = "population"
+    of: str | None = None
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One condition of a rule: whether it holds (None: cannot be told), and a sentence with the numbers."""
+
+    name: str
+    holds: bool | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A decision about one condition of a study, or about the whole of it."""
+
+    condition: str | None
+    verdict: Answer
+    reason: str
+    parts: tuple[Part, ...] = ()
+
+
+@dataclass(frozen=True)
+class Named:
+    """An estimate with its place: condition, measure and, where the measure has one, its position."""
+
+    condition: str
+    measure: str
+    at: float | str | None
+    estimate: Estimate
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a judge sees of one population.
+
+    Attributes:
+        plan: What it was meant to be.
+        arrays: Its runs.
+        estimates: Measures of it; for a control, of its runs against those of the same levels.
+    """
+
+    plan: PopulationPlan
+    arrays: PopulationArrays
+    estimates: tuple[Named, ...]
+
+    def get(self, measure: str, at: float | str | None = None) -> Estimate:
+        """One estimate.
+
+        Raises:
+            KeyError: If it was not made.
+        """
+        for named in self.estimates:
+            if (named.measure, named.at) == (measure, at):
+                return named.estimate
+        raise KeyError(f"{self.plan.name} has no estimate of {measure} at {at}")
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """A published number to hold a condition's measure against.
+
+    Attributes:
+        model, data: Names of the recipe that the number is about.
+        measure: Measure name.
+        published: The number, on the measure's scale.
+        tolerance: How far ours may be from it.
+        source: Citation.
+        note: Which variant of the number.
+    """
+
+    data: str
+    model: str
+    measure: str
+    published: float
+    tolerance: float
+    source: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Study:
+    """A claim and everything that decides about it.
+
+    Attributes:
+        name: Name on the command line.
+        title: Heading of the report.
+        claim: The claim in a sentence.
+        citation: Where it is made.
+        rule: The decision rule in words; `judge` follows it.
+        meaning: What the result means in practice.
+        limits: What it does not show.
+        cases: budget → the recipes.
+        plan: (cases, budget, runs or None for the budget's number) → the populations.
+        judge: populations → verdicts, the last one about the whole.
+        headline: populations and verdicts → the sentence that opens the report.
+        anchors: Published numbers.
+    """
+
+    name: str
+    title: str
+    claim: str
+    citation: str
+    rule: str
+    meaning: str
+    limits: str
+    cases: Callable[[str], tuple[Case, ...]]
+    plan: Callable[[Sequence[Case], str, int | None], tuple[PopulationPlan, ...]]
+    judge: Callable[[Mapping[str, Evidence]], tuple[Verdict, ...]]
+    headline: Callable[[Mapping[str, Evidence], Sequence[Verdict]], str]
+    anchors: tuple[Anchor, ...] = ()

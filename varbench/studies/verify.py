@@ -1,0 +1,155 @@
+"""Does training again give the same bits, and are the stored bytes still the ones that were written?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from varbench.data import load
+from varbench.errors import InputError
+from varbench.store import PopulationStore
+from varbench.store import arrays as stored
+from varbench.store.files import sha256
+from varbench.store.sketch import count_sketch
+from varbench.studies.environment import environment
+from varbench.studies.execute import read_study
+from varbench.training.engine import Block, Engine, Progress
+from varbench.training.recipe import recipe_from_dict
+from varbench.training.strategy import Strategy
+
+TOLERANCE = 1e-3
+"""Largest relative weight distance and largest difference in a predicted probability that is called "within
+tolerance" when the bits differ: what rounding may do to a short training. Longer ones amplify it beyond."""
+
+Agreement = Literal["bitwise", "within tolerance", "different"]
+
+
+@dataclass(frozen=True)
+class RunCheck:
+    """One run trained again: how well it came back, and how far off it is.
+
+    Attributes:
+        levels: Its levels.
+        agreement: "bitwise", "within tolerance" (`TOLERANCE`) or "different".
+        weight_distance: ‖a − b‖ / √(‖a‖² + ‖b‖²), from stored weights (or their sketch).
+        probability_difference: Largest difference of a predicted probability.
+        flips: Fraction of test examples with another predicted label.
+    """
+
+    levels: dict[str, int]
+    agreement: Agreement
+    weight_distance: float
+    probability_difference: float
+    flips: float
+
+
+@dataclass(frozen=True)
+class PopulationCheck:
+    """One population: broken files, runs trained again, and what differs between then and now."""
+
+    name: str
+    broken_files: tuple[str, ...]
+    runs: tuple[RunCheck, ...]
+    environment_differences: dict[str, tuple[Any, Any]]
+
+    @property
+    def sound(self) -> bool:
+        """No file changed and every run came back bit for bit."""
+        return not self.broken_files and all(run.agreement == "bitwise" for run in self.runs)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {**asdict(self), "sound": self.sound}
+
+
+def verify(
+    out: Path, *, everything: bool, listen: Callable[[str, int, Progress], None] = lambda name, runs, progress: None
+) -> tuple[PopulationCheck, ...]:
+    """Check every file of a run directory and train a sample of its runs again.
+
+    Args:
+        out: The run directory.
+        everything: Train every run again; otherwise one block of runs per population, spread over it.
+        listen: Called with the population's name, the runs to train and the progress.
+
+    Raises:
+        InputError: If it is not a run directory, or nothing in it is finished.
+    """
+    names = read_study(out)["populations"]
+    stores = {name: PopulationStore.open(out / name) for name in names if (out / name).is_dir()}
+    if not any(store.commits for store in stores.values()):
+        raise InputError(f"{out} has no finished runs yet: train some first with `varbench run`")
+    return tuple(_verify(name, store, everything, listen) for name, store in stores.items() if store.commits)
+
+
+def _verify(
+    name: str, store: PopulationStore, everything: bool, listen: Callable[[str, int, Progress], None]
+) -> PopulationCheck:
+    manifest = store.manifest
+    broken = tuple(store.broken_files())
+    differences = environment_differences(manifest)
+    recipe = recipe_from_dict(manifest["recipe"], where=str(store.folder / "manifest.json"))
+    dataset = load(recipe.data)
+    if dataset.checksum() != manifest["data"]["sha256"]:
+        differences["data"] = (manifest["data"]["sha256"], dataset.checksum())
+    engine = Engine(recipe, dataset, Strategy(**manifest["strategy"]))
+    prints, width = manifest["fingerprints"], manifest["width"]
+    place = [i * width + j for i in sorted(store.commits) for j in range(len(store.commits[i]["runs"]))]
+    chosen = (
+        np.arange(len(prints)) if everything else np.unique(np.linspace(0, len(prints) - 1, width).round()).astype(int)
+    )
+    levels = [prints[i]["levels"] for i in chosen]
+    old = stored.read(store.folder, ("logits", "weights")) if not broken else None
+    sketched = manifest["weights"]["kept"] == "sketch"
+    checks: list[RunCheck] = []
+    blocks = list(enumerate(engine.blocks_of(levels)))
+    for block in engine.train(blocks, listen=lambda progress: listen(name, len(levels), progress)):
+        for lane in range(len(block.levels)):
+            index = chosen[block.index * width + lane]
+            before = None if old is None else (old["logits"][place[index]], old["weights"][place[index]])
+            checks.append(_check(prints[index], block, lane, before, sketched))
+    return PopulationCheck(name, broken, tuple(checks), differences)
+
+
+def _check(
+    fingerprint: dict[str, Any], block: Block, lane: int, before: tuple[np.ndarray, np.ndarray] | None, sketched: bool
+) -> RunCheck:
+    weights, logits = block.weights[lane], block.logits[lane]
+    same = (fingerprint["weights"], fingerprint["predictions"]) == (
+        sha256(weights.tobytes()),
+        sha256(logits.tobytes()),
+    )
+    if same:
+        return RunCheck(block.levels[lane], "bitwise", 0.0, 0.0, 0.0)
+    if before is None:
+        return RunCheck(block.levels[lane], "different", float("nan"), float("nan"), float("nan"))
+    old_logits, old_weights = before
+    new_weights = count_sketch(weights[None])[0] if sketched else weights
+    a, b = new_weights.astype(np.float64), old_weights.astype(np.float64)
+    distance = float(np.linalg.norm(a - b) / max(np.hypot(np.linalg.norm(a), np.linalg.norm(b)), 1e-300))
+    gap = float(np.abs(_softmax(logits) - _softmax(old_logits)).max())
+    flips = float((logits.argmax(-1) != old_logits.argmax(-1)).mean())
+    near = distance <= TOLERANCE and gap <= TOLERANCE
+    return RunCheck(block.levels[lane], "within tolerance" if near else "different", distance, gap, flips)
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    from varbench.measures.scores import softmax
+
+    return softmax(logits)
+
+
+def environment_differences(manifest: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """What is not now as it was then: versions, device, flags. The number of devices changes no bit and is left out."""
+    now = environment()
+    found = {}
+    for part in ("versions", "device", "flags"):
+        for key in sorted({*manifest[part], *now[part]} - {"count", "cores"}):
+            then, today = manifest[part].get(key), now[part].get(key)
+            if then != today:
+                found[f"{part}.{key}"] = (then, today)
+    return found
