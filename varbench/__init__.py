@@ -1,3 +1,58 @@
-"""varbench: how different is the model that comes out when the very same pipeline is trained again?"""
+"""varbench: how different is the model that comes out when the very same pipeline is trained again?
+
+The names below load their modules when they are first used, so that `import varbench` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from varbench.analysis.catalogue import MEASURES as MEASURES
+    from varbench.analysis.catalogue import estimates as estimates
+    from varbench.analysis.population import PopulationArrays as PopulationArrays
+    from varbench.api import judge as judge
+    from varbench.api import run as run
+    from varbench.api import train as train
+    from varbench.api import verify as verify
+    from varbench.api import write_report as write_report
+    from varbench.data import Dataset as Dataset
+    from varbench.data import load as load
+    from varbench.errors import InputError as InputError
+    from varbench.training.design import Design as Design
+    from varbench.training.design import crossed as crossed
+    from varbench.training.design import one_at_a_time as one_at_a_time
+    from varbench.training.design import replicated as replicated
+    from varbench.training.design import together as together
+    from varbench.training.recipe import Recipe as Recipe
+
+_HOMES = {
+    "MEASURES": "analysis.catalogue",
+    "estimates": "analysis.catalogue",
+    "PopulationArrays": "analysis.population",
+    "judge": "api",
+    "run": "api",
+    "train": "api",
+    "verify": "api",
+    "write_report": "api",
+    "Dataset": "data",
+    "load": "data",
+    "InputError": "errors",
+    "Design": "training.design",
+    "crossed": "training.design",
+    "one_at_a_time": "training.design",
+    "replicated": "training.design",
+    "together": "training.design",
+    "Recipe": "training.recipe",
+}
+
+__all__ = sorted([*_HOMES, "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'varbench' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"varbench.{_HOMES[name]}"), name)

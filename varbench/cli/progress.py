@@ -58,13 +58,15 @@ def _bars() -> Iterator[Callable[[Moment], None]]:
 
 
 def _lines() -> Callable[[Moment], None]:
-    started, last = time.monotonic(), [0.0, ""]
+    started = time.monotonic()
+    last: tuple[float, str] = (0.0, "")
 
     def listen(moment: Moment) -> None:
         now, name = time.monotonic(), moment.job.plan.label
+        nonlocal last
         if name == last[1] and now - last[0] < LINE_SECONDS:
             return
-        last[:] = [now, name]
+        last = (now, name)
         elapsed = now - started
         left = f", about {elapsed * (1 - moment.share) / moment.share:.0f} s left" if moment.share > 0.02 else ""
         print(f"{100 * moment.share:3.0f} %  {name}: {_text(moment)}{left}", file=sys.stderr, flush=True)

@@ -14,7 +14,8 @@ import tyro
 from varbench.training.recipe import Recipe, field_meanings, recipe_from_toml
 
 if TYPE_CHECKING:
-    from varbench.studies.execute import Job, Request
+    from varbench.studies.execute import Job
+    from varbench.studies.request import Request
 
 
 def _optional_fields() -> list[tuple[str, Any, Any]]:
@@ -50,7 +51,8 @@ def run(
     runs: int | None = None,
     recipe: Changes = Changes(),  # type: ignore[valid-type]  # noqa: B008
     recipe_file: Path | None = None,
-    strategy: StrategyFlags = StrategyFlags(),  # noqa: B008
+    strategy: StrategyFlags = StrategyFlags(),
+    report: Path | None = None,
     dry_run: bool = False,
     quiet: bool = False,
     json: bool = False,
@@ -67,13 +69,17 @@ def run(
         recipe: Fields to change in every recipe.
         recipe_file: TOML file with a recipe of your own, in place of the study's recipes.
         strategy: How runs are laid side by side.
+        report: Write the report into this folder as well, when the training is done.
         dry_run: Print the plan and stop.
         quiet: No progress.
         json: Print the plan, or the result, as JSON.
     """
+    from varbench.cli.judge import judge
     from varbench.cli.progress import shown
-    from varbench.studies.execute import Request, execute, expected_time, jobs_of
+    from varbench.cli.report import report as write_report
+    from varbench.studies.execute import execute, expected_time, jobs_of
     from varbench.studies.registry import study as study_named
+    from varbench.studies.request import Request, command_line
     from varbench.training.devices import prepare
     from varbench.training.strategy import Strategy
 
@@ -101,33 +107,13 @@ def run(
         return 0
     with shown(quiet=quiet) as listen:
         execute(request, jobs, out, command=command_line(request, out, recipe_file), listen=listen)
-    from varbench.cli.judge import print_verdicts
-    from varbench.studies.judge import judge
-
-    document = judge(out)
-    if json:
-        print(_json(document))
-    elif not quiet:
-        print_verdicts(document)
+    if report is not None:
+        return write_report(out, report, json)
+    if not quiet or json:
+        judge(out, json)
+    if not quiet and not json:
         print(f"\nThe report: varbench report {out} --out reports/{out.name}")
     return 0
-
-
-def command_line(request: Request, out: Path, recipe_file: Path | None) -> str:
-    """The command that repeats a request."""
-    words = ["varbench run", request.study.name, f"--budget {request.budget}"]
-    words += [f"--runs {request.runs}"] if request.runs else []
-    words += [f"--recipe-file {recipe_file}"] if recipe_file else []
-    for name, value in (request.overrides or {}).items():
-        text = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-        words.append(f"--recipe.{name.replace('_', '-')} {text}")
-    if request.strategy is not None:
-        s = request.strategy
-        words.append(
-            f"--strategy.width {s.width} --strategy.batching {s.batching} --strategy.convolution {s.convolution}"
-        )
-    words += ["--strategy.probe"] if request.probe else []
-    return " ".join([*words, f"--out {out}"])
 
 
 def _print_plan(request: Request, jobs: tuple[Job, ...], seconds: float, out: Path) -> None:
@@ -178,4 +164,3 @@ def _plan_json(jobs: tuple[Job, ...], seconds: float) -> str:
 
 def _json(content: Any) -> str:
     return json_.dumps(content, indent=1, sort_keys=True)
-

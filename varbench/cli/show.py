@@ -78,7 +78,7 @@ def status(rundir: tyro.conf.Positional[Path], json: bool = False) -> int:
         json: Print as JSON.
     """
     from varbench.store import PopulationStore
-    from varbench.studies.execute import read_study
+    from varbench.studies.request import read_study
 
     record = read_study(rundir)
     rows = []

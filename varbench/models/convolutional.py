@@ -14,6 +14,7 @@ from varbench.models.adapters import from_nnx
 from varbench.models.convolution import convolution_by_matmul
 from varbench.models.model import Model, PermutationGroup, Slot
 from varbench.models.options import Options
+import itertools
 
 GROUPS = 4
 """Groups of the group normalization in the residual network."""
@@ -55,7 +56,7 @@ class _Cnn(nnx.Module):
     def __init__(self, options: Options, channels: tuple[int, ...], rngs: nnx.Rngs):
         conv = _conv(options)
         sizes = (options.require_image()[2], *channels)
-        self.convs = nnx.List([conv(a, b, (3, 3), rngs=rngs) for a, b in zip(sizes[:-1], sizes[1:], strict=True)])
+        self.convs = nnx.List([conv(a, b, (3, 3), rngs=rngs) for a, b in itertools.pairwise(sizes)])
         self.dropout = nnx.Dropout(options.dropout, rngs=rngs)
         self.readout = nnx.Linear(sizes[-1], options.classes, dtype=options.dtype, rngs=rngs)
 
@@ -205,4 +206,3 @@ def _resnet_groups(channels: tuple[int, ...], blocks: int, *, batch_norm: bool) 
     stream.append(Slot("readout/kernel", 0))
     groups.append(PermutationGroup(f"stream{len(channels) - 1}", inside, tuple(stream), cells))
     return groups
-

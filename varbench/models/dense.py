@@ -8,6 +8,7 @@ from flax import nnx
 from varbench.models.adapters import from_nnx
 from varbench.models.model import Model, PermutationGroup, Slot
 from varbench.models.options import Options
+import itertools
 
 
 class _Logistic(nnx.Module):
@@ -21,9 +22,7 @@ class _Logistic(nnx.Module):
 class _Mlp(nnx.Module):
     def __init__(self, options: Options, hidden: tuple[int, ...], rngs: nnx.Rngs):
         sizes = (options.inputs, *hidden)
-        self.hidden = nnx.List(
-            [nnx.Linear(a, b, dtype=options.dtype, rngs=rngs) for a, b in zip(sizes[:-1], sizes[1:], strict=True)]
-        )
+        self.hidden = nnx.List([nnx.Linear(a, b, dtype=options.dtype, rngs=rngs) for a, b in itertools.pairwise(sizes)])
         self.dropout = nnx.List([nnx.Dropout(options.dropout, rngs=rngs) for _ in hidden])
         self.readout = nnx.Linear(sizes[-1], options.classes, dtype=options.dtype, rngs=rngs)
 

@@ -12,6 +12,7 @@ overwrites.
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,9 +87,7 @@ class PopulationStore:
             "step": len(plan.checkpoints),
         }
         folder.mkdir(parents=True, exist_ok=True)
-        arrays.create(
-            folder, sizes=sizes, width=plan.width, labels=plan.labels, steps=np.asarray(plan.checkpoints)
-        )
+        arrays.create(folder, sizes=sizes, width=plan.width, labels=plan.labels, steps=np.asarray(plan.checkpoints))
         manifest = {
             **plan.manifest,
             "schema": SCHEMA,
@@ -175,11 +174,12 @@ class PopulationStore:
     def publish(self) -> None:
         """Write the manifest anew, with everything that follows from the commits."""
         commits = [self.commits[index] for index in sorted(self.commits)]
+        wheres = [commit["where"] for commit in commits]
         self.manifest = {
             **self.manifest,
             "fingerprints": [run for commit in commits for run in commit["runs"]],
             "seconds": round(sum(commit["seconds"] for commit in commits), 3),
-            "trained_on": [where for i, where in enumerate(c["where"] for c in commits) if i == 0],
+            "trained_on": [w for i, w in enumerate(wheres) if w not in wheres[:i]],
             "complete": not self.missing(),
         }
         write_record(self.folder / "manifest.json", self.manifest)
@@ -202,6 +202,11 @@ class PopulationStore:
         rows = np.concatenate([i * width + np.arange(len(self.commits[i]["runs"])) for i in sorted(self.commits)])
         found = arrays.read(self.folder)
         return {"run": rows, **{name: a if name in arrays.SHARED else a[rows] for name, a in found.items()}}
+
+    def fingerprint(self) -> str:
+        """One SHA-256 over the fingerprints of all runs: equal for populations that are bit for bit the same."""
+        runs = [[run["levels"], run["weights"], run["predictions"]] for run in self.manifest["fingerprints"]]
+        return sha256(json.dumps(runs, sort_keys=True).encode())
 
     def broken_files(self) -> list[str]:
         """Published files that are missing or whose bytes have changed, relative to the population's folder."""

@@ -31,9 +31,9 @@ def flags() -> dict[str, str]:
 
     return {
         "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""),
-        "jax_default_matmul_precision": str(jax.config.jax_default_matmul_precision),
-        "jax_enable_x64": str(jax.config.jax_enable_x64),
-        "jax_threefry_partitionable": str(jax.config.jax_threefry_partitionable),
+        "jax_default_matmul_precision": str(jax.config.values["jax_default_matmul_precision"]),
+        "jax_enable_x64": str(jax.config.values["jax_enable_x64"]),
+        "jax_threefry_partitionable": str(jax.config.values["jax_threefry_partitionable"]),
     }
 
 

@@ -4,69 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from varbench.data import Dataset, load
 from varbench.errors import InputError
-from varbench.store import Plan, PopulationStore, locked, read_record, write_record
+from varbench.store import Plan, PopulationStore, locked, write_record
 from varbench.studies.cost import expected_seconds, flops_per_step
 from varbench.studies.environment import environment
-from varbench.studies.study import Case, PopulationPlan, Study
-from varbench.training.design import check_against
+from varbench.studies.request import SCHEMA, Request, read_study
+from varbench.studies.study import PopulationPlan
 from varbench.training.engine import Engine, Progress, strategy_for
-from varbench.training.recipe import Recipe, recipe_from_dict
 from varbench.training.strategy import Strategy
-
-SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class Request:
-    """What was asked for: a study at a budget, with what the user changed.
-
-    Attributes:
-        study: The study.
-        budget: "smoke", "standard" or "full".
-        runs: Runs per population, or None for the budget's number.
-        recipe: A recipe of the user's own, in place of the study's.
-        overrides: Recipe fields to change in every recipe.
-        strategy: A fixed strategy in place of the rule's; `chosen_by` says how it was chosen.
-        probe: Whether to time a few widths and take the fastest.
-    """
-
-    study: Study
-    budget: str
-    runs: int | None = None
-    recipe: Recipe | None = None
-    overrides: dict[str, Any] | None = None
-    strategy: Strategy | None = None
-    probe: bool = False
-
-    def populations(self) -> tuple[PopulationPlan, ...]:
-        """The populations that are asked for.
-
-        Raises:
-            InputError: If a field is wrong, or a design varies what a recipe does not have.
-        """
-        cases: Sequence[Case] = self.study.cases(self.budget)
-        if self.recipe is not None:
-            cases = (Case(f"{_plain(self.recipe.data)}-{self.recipe.model}", _label(self.recipe), self.recipe),)
-        cases = [replace(c, recipe=c.recipe.replace(**(self.overrides or {}))) for c in cases]
-        plans = self.study.plan(cases, self.budget, self.runs)
-        for plan in plans:
-            check_against(plan.design, plan.recipe)
-        return plans
-
-    def as_dict(self) -> dict[str, Any]:
-        """What identifies the request, for the run directory."""
-        return {
-            "study": self.study.name,
-            "budget": self.budget,
-            "recipe": self.recipe.as_dict() if self.recipe else None,
-            "overrides": dict(self.overrides or {}),
-        }
 
 
 @dataclass(frozen=True)
@@ -79,7 +29,8 @@ class Job:
     flops: float
 
     def __post_init__(self) -> None:
-        Engine(self.plan.recipe, self.dataset, self.strategy).run  # refuses impossible sizes before anything is written
+        """Refuse impossible sizes before anything is written."""
+        _ = Engine(self.plan.recipe, self.dataset, self.strategy).run
 
 
 @dataclass(frozen=True)
@@ -174,6 +125,7 @@ def _train(
     store.discard_broken_blocks()
     total = len(job.plan.design)
     missing = store.missing()
+    engine = engine.on_devices(len(missing))
     finished = total - sum(len(runs) for _, runs in missing)
 
     def moment(progress: Progress | None) -> Moment:
@@ -226,7 +178,7 @@ def _store_plan(job: Job, engine: Engine, where: dict[str, Any]) -> Plan:
         width=job.strategy.width,
         labels=dataset.y_test,
         classes=dataset.classes,
-        parameters=tuple(tuple(leaf) for leaf in engine.parameters),  # type: ignore[misc]
+        parameters=tuple(tuple(leaf) for leaf in engine.parameters),
         checkpoints=engine.checkpoints,
     )
 
@@ -234,7 +186,7 @@ def _store_plan(job: Job, engine: Engine, where: dict[str, Any]) -> Plan:
 def _claim(request: Request, jobs: Sequence[Job], out: Path, command: str) -> None:
     """Write what this directory is for, or check that it is for the same."""
     path = out / "study.json"
-    record = {"schema": SCHEMA, "request": request.as_dict(), "command": command}
+    record: dict[str, Any] = {"schema": SCHEMA, "request": request.as_dict(), "command": command}
     if path.exists():
         found = read_study(out)
         if found["request"] != record["request"]:
@@ -271,40 +223,3 @@ def _check_same_pipeline(job: Job, folder: Path) -> None:
                 f"{folder} was trained with another {what} ({', '.join(fields)} differ): give another --out, "
                 "or ask for what it holds"
             )
-
-
-def read_study(out: Path) -> dict[str, Any]:
-    """What a run directory is for.
-
-    Raises:
-        InputError: If it is not a run directory, was edited, or is of a newer schema.
-    """
-    try:
-        record = read_record(out / "study.json")
-    except FileNotFoundError:
-        raise InputError(f"{out} is not a run directory: there is no study.json in it") from None
-    if record["schema"] > SCHEMA:
-        raise InputError(f"{out} has schema {record['schema']}, newer than this varbench: upgrade varbench")
-    return record
-
-
-def request_of(out: Path) -> Request:
-    """The request that a run directory answers.
-
-    Raises:
-        InputError: As `read_study`.
-    """
-    from varbench.studies.registry import study
-
-    record = read_study(out)
-    asked = record["request"]
-    recipe = recipe_from_dict(asked["recipe"], where=str(out / "study.json")) if asked["recipe"] else None
-    return Request(study(asked["study"]), asked["budget"], record["runs"], recipe, asked["overrides"])
-
-
-def _plain(name: str) -> str:
-    return Path(name).stem if "/" in name or name.endswith(".npz") else name
-
-
-def _label(recipe: Recipe) -> str:
-    return f"{_plain(recipe.data)} · {recipe.model}"

@@ -15,8 +15,9 @@ from varbench.analysis.plots import plots
 from varbench.analysis.population import PopulationArrays
 from varbench.data import load
 from varbench.errors import InputError
+from varbench.stats.estimate import Estimate
 from varbench.store import PopulationStore
-from varbench.studies.execute import read_study, request_of
+from varbench.studies.request import read_study, request_of
 from varbench.studies.study import Evidence, Named, PopulationPlan, Study
 
 LEVEL = 0.95
@@ -89,6 +90,7 @@ def _estimates(
     populations: dict[str, PopulationArrays],
     stores: dict[str, PopulationStore],
 ) -> tuple[Named, ...]:
+    found: Sequence[tuple[str, float | str | None, Estimate]]
     if plan.of is None:
         found = estimates(populations[plan.name], level=LEVEL, key=KEY)
     else:
@@ -152,12 +154,15 @@ def _study_part(study: Study, mains: Sequence[PopulationPlan], stores: dict[str,
         identical.append(
             [
                 plan.label,
-                f"{m['data']['train']:,} training examples; {m['parameters'][-1][3]:,} parameters; {r.optimizer}, "
-                f"learning rate {r.lr:g} ({r.schedule}), batches of {r.batch_size}, {m['steps']:,} steps; "
-                f"{r.precision}; recipe {m['recipe_hash']}",
+                (
+                    f"{m['data']['train']:,} training examples; {m['parameters'][-1][3]:,} parameters; {r.optimizer}, "
+                    f"learning rate {r.lr:g} ({r.schedule}), batches of {r.batch_size}, {m['steps']:,} steps; "
+                    f"{r.precision}; recipe {m['recipe_hash']}"
+                ),
             ]
         )
-        varied.append([plan.label, f"{', '.join(plan.design.sources)}: a level of its own in each of the {len(plan.design)} runs"])
+        sources = ", ".join(plan.design.sources)
+        varied.append([plan.label, f"{sources}: a level of its own in each of the {len(plan.design)} runs"])
     return {
         "study": study.name,
         "title": study.title,

@@ -16,7 +16,7 @@ from varbench.store import arrays as stored
 from varbench.store.files import sha256
 from varbench.store.sketch import count_sketch
 from varbench.studies.environment import environment
-from varbench.studies.execute import read_study
+from varbench.studies.request import read_study
 from varbench.training.engine import Block, Engine, Progress
 from varbench.training.recipe import recipe_from_dict
 from varbench.training.strategy import Strategy
@@ -107,6 +107,7 @@ def _verify(
     sketched = manifest["weights"]["kept"] == "sketch"
     checks: list[RunCheck] = []
     blocks = list(enumerate(engine.blocks_of(levels)))
+    engine = engine.on_devices(len(blocks))
     for block in engine.train(blocks, listen=lambda progress: listen(name, len(levels), progress)):
         for lane in range(len(block.levels)):
             index = chosen[block.index * width + lane]

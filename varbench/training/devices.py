@@ -17,7 +17,7 @@ def prepare(*, cpu_devices: int | None = None) -> None:
     if "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
         return
     try:
-        if jax.config.jax_num_cpu_devices == -1:
+        if jax.config.values["jax_num_cpu_devices"] == -1:
             jax.config.update("jax_num_cpu_devices", cpu_devices or len(os.sched_getaffinity(0)))
     except RuntimeError:
         return

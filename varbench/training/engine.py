@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -36,7 +36,8 @@ SEGMENTS = 40
 """A launch goes back to the host at least so many times, for progress and interruption."""
 
 
-class Block(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Block:
     """The results of one block, run axis first, padding already cut off."""
 
     index: int
@@ -106,11 +107,12 @@ class Engine:
     strategy: Strategy
     devices: tuple[Any, ...] | None = None
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "traces", Counter())
-
-    traces: Counter[str] = None  # type: ignore[assignment]
+    traces: Counter[str] = field(default_factory=Counter, init=False)
     """How often each program was traced: once, or something is wrong."""
+
+    def on_devices(self, most: int) -> Engine:
+        """The same engine on at most so many devices: more than there are blocks would only repeat work."""
+        return replace(self, devices=tuple(jax.local_devices()[: max(1, most)]))
 
     @cached_property
     def model(self) -> Model:
@@ -147,8 +149,9 @@ class Engine:
     @cached_property
     def arrays(self) -> Arrays:
         """The data set, once on every device."""
-        data = Arrays(self.dataset.x_train, self.dataset.y_train, self.dataset.x_test, self.dataset.y_test)
-        return jax.device_put(data, NamedSharding(self.mesh, PartitionSpec()))
+        d = self.dataset
+        data = tuple(jnp.asarray(a) for a in (d.x_train, d.y_train, d.x_test, d.y_test))
+        return jax.device_put(Arrays(*data), NamedSharding(self.mesh, PartitionSpec()))
 
     @cached_property
     def checkpoints(self) -> tuple[int, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import inspect
+from collections.abc import Callable
+from typing import Any
 
 import optax
 
@@ -38,7 +40,7 @@ def _l2(recipe: Recipe) -> optax.GradientTransformation:
     return optax.add_decayed_weights(recipe.weight_decay) if recipe.weight_decay else optax.identity()
 
 
-def _by_name(name: str):
+def _by_name(name: str) -> Callable[..., optax.GradientTransformation]:
     known = [n for n, f in vars(optax).items() if inspect.isfunction(f) and _takes_rate(f)]
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
@@ -47,7 +49,7 @@ def _by_name(name: str):
     return getattr(optax, name)
 
 
-def _takes_rate(function) -> bool:
+def _takes_rate(function: Callable[..., Any]) -> bool:
     parameters = list(inspect.signature(function).parameters.values())
     required = [p.name for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
     return bool(parameters) and parameters[0].name == "learning_rate" and required in (["learning_rate"], [])

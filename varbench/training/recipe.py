@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import difflib
 import hashlib
+import inspect
+import itertools
 import json
 import math
+import textwrap
 import tomllib
 import types
 import typing
@@ -172,6 +176,17 @@ def recipe_from_toml(path: Path) -> Recipe:
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
     return recipe_from_dict(fields.get("recipe", fields), where=str(path))
+
+
+def field_meanings() -> dict[str, str]:
+    """What every field means: the text under it in the source of `Recipe`."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(Recipe))).body[0].body  # type: ignore[attr-defined]
+    return {
+        field.target.id: text.value.value
+        for field, text in itertools.pairwise(body)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
+    }
 
 
 def _hints() -> dict[str, Any]:

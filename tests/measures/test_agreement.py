@@ -1,0 +1,56 @@
+"""Kappa against scikit-learn, correlation against NumPy."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import cohen_kappa_score
+
+from varbench.measures import agreement
+
+
+@pytest.mark.parametrize(("n_runs", "n_examples"), [(2, 5), (5, 40), (3, 301)])
+def test_error_consistency_is_cohens_kappa_of_correctness(n_runs, n_examples):
+    rng = np.random.default_rng(n_examples)
+    correct = rng.random((n_runs, n_examples)) < rng.random((n_runs, 1)) * 0.6 + 0.2
+    kappa = agreement.error_consistency_matrix(correct)
+    for r in range(n_runs):
+        for s in range(n_runs):
+            expected = cohen_kappa_score(correct[r].astype(int), correct[s].astype(int))
+            assert kappa[r, s] == pytest.approx(expected, abs=1e-12)
+
+
+def test_kappa_is_undefined_only_where_chance_alone_agrees_everywhere():
+    correct = np.array([[1, 1, 1], [1, 1, 1], [0, 0, 0], [0, 0, 0], [1, 0, 1]], dtype=bool)
+    kappa = agreement.error_consistency_matrix(correct)
+    assert np.isnan(kappa[:2, :2]).all()
+    assert np.isnan(kappa[2:4, 2:4]).all()
+    assert kappa[:2, 2:4].tolist() == [[0.0, 0.0], [0.0, 0.0]]
+    assert kappa[4, 4] == 1.0
+
+
+def test_independent_errors_have_kappa_zero():
+    rng = np.random.default_rng(0)
+    correct = rng.random((2, 400_000)) < [[0.9], [0.6]]
+    assert agreement.error_consistency_matrix(correct)[0, 1] == pytest.approx(0.0, abs=4 / np.sqrt(400_000))
+
+
+def test_logit_correlation_is_pearson_of_flattened_logits():
+    rng = np.random.default_rng(2)
+    logits = (rng.normal(size=(1, 30, 4)) + rng.normal(size=(5, 30, 4)) + 100.0).astype(np.float32)
+    expected = np.corrcoef(logits.reshape(5, -1).astype(np.float64))
+    np.testing.assert_allclose(agreement.logit_correlation_matrix(logits), expected, atol=1e-10)
+
+
+def test_correlation_ignores_scale_and_shift_and_sees_the_sign():
+    logits = np.random.default_rng(3).normal(size=(1, 8, 3))
+    both = np.concatenate([logits, 2.0 * logits + 5.0, -logits])
+    expected = [[1, 1, -1], [1, 1, -1], [-1, -1, 1]]
+    np.testing.assert_allclose(agreement.logit_correlation_matrix(both), expected, atol=1e-12)
+    assert np.abs(agreement.logit_correlation_matrix(both)).max() <= 1.0
+
+
+def test_constant_logits_have_no_correlation():
+    logits = np.random.default_rng(4).normal(size=(3, 5, 2)).astype(np.float32)
+    logits[1] = 0.1
+    matrix = agreement.logit_correlation_matrix(logits)
+    assert np.isnan(matrix[1]).all()
+    assert np.isfinite(matrix[np.ix_([0, 2], [0, 2])]).all()

@@ -1,0 +1,112 @@
+"""Disagreement three ways, instability, and what a run left out changes."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from varbench.measures import predictions
+
+
+@st.composite
+def label_arrays(draw, min_runs=2):
+    n_classes = draw(st.integers(1, 5))
+    shape = (draw(st.integers(min_runs, 8)), draw(st.integers(1, 12)))
+    return draw(arrays(np.int64, shape, elements=st.integers(-1, n_classes - 1))), n_classes
+
+
+def by_pairs(labels):
+    return float(np.mean([(a != b).mean() for a, b in combinations(labels, 2)]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(label_arrays())
+def test_disagreement_from_counts_from_pairs_and_from_the_matrix_are_one_number(case):
+    labels, n_classes = case
+    counts = predictions.vote_counts(labels, n_classes=n_classes)
+    matrix = predictions.disagreement_matrix(labels, n_classes=n_classes)
+    off_diagonal = matrix[~np.eye(len(labels), dtype=bool)]
+    expected = by_pairs(labels)
+    assert predictions.disagreement(counts) == pytest.approx(expected, abs=1e-12)
+    assert off_diagonal.mean() == pytest.approx(expected, abs=1e-12)
+    np.testing.assert_allclose(
+        predictions.disagreement_row_sums(labels, counts), matrix.sum(axis=1), atol=1e-12
+    )
+    assert np.diag(matrix).tolist() == [0.0] * len(labels)
+
+
+@settings(max_examples=40, deadline=None)
+@given(label_arrays(min_runs=3))
+def test_instability_without_a_run_equals_recomputing_it(case):
+    labels, n_classes = case
+    left_out = predictions.instability_left_out(labels, predictions.vote_counts(labels, n_classes=n_classes))
+    for run in range(len(labels)):
+        rest = predictions.vote_counts(np.delete(labels, run, axis=0), n_classes=n_classes)
+        np.testing.assert_allclose(left_out[run], predictions.instability(rest), atol=1e-12)
+
+
+def test_vote_counts_are_counts_with_no_prediction_last():
+    labels = np.array([[0, 2, -1], [0, 1, -1], [1, 2, 0]])
+    assert predictions.vote_counts(labels, n_classes=3).tolist() == [[2, 1, 0, 0], [0, 1, 2, 0], [1, 0, 0, 2]]
+
+
+def test_identical_runs_disagree_nowhere_and_different_ones_everywhere():
+    # An agreement reported as disagreement (or churn) would give 1 and 0.
+    same, other = np.zeros((4, 5), dtype=int), np.arange(4)[:, None] + np.zeros((1, 5), dtype=int)
+    assert predictions.disagreement(predictions.vote_counts(same, n_classes=4)) == 0.0
+    assert predictions.disagreement(predictions.vote_counts(other, n_classes=4)) == 1.0
+    assert predictions.disagreement_matrix(other, n_classes=4).tolist() == (1.0 - np.eye(4)).tolist()
+    assert predictions.paired_disagreement(same, same).tolist() == [0.0] * 4
+    assert predictions.paired_disagreement(same, other).tolist() == [0.0, 1.0, 1.0, 1.0]
+
+
+def test_two_diverged_runs_agree_with_each_other_and_with_no_other():
+    labels = np.array([[-1, -1], [-1, -1], [0, 1]])
+    assert predictions.disagreement_matrix(labels, n_classes=2).tolist() == [[0, 0, 1], [0, 0, 1], [1, 1, 0]]
+
+
+def test_paired_disagreement_compares_run_by_run():
+    first = np.array([[0, 1, 2, 0], [1, 1, 1, 1]])
+    second = np.array([[0, 1, 2, 1], [0, 0, 0, 1]])
+    assert predictions.paired_disagreement(first, second).tolist() == [0.25, 0.75]
+
+
+def test_instability_is_unbiased_for_the_chance_that_two_runs_differ():
+    # Planted: classes with chances .6, .3, .1, so two runs differ with chance 1 − .46 = .54. The share of runs off
+    # the majority label would be .4 at best and biased.
+    rng = np.random.default_rng(0)
+    labels = rng.choice(3, p=[0.6, 0.3, 0.1], size=(4, 200_000))
+    u = predictions.instability(predictions.vote_counts(labels, n_classes=3))
+    assert u.mean() == pytest.approx(0.54, abs=4 * u.std() / np.sqrt(u.size))
+
+
+def test_labels_are_the_first_largest_logit_and_minus_one_where_one_is_not_finite():
+    logits = np.array([[[1.0, 3.0, 3.0], [0.0, np.nan, 9.0], [np.inf, 0.0, 0.0], [5.0, 4.0, 3.0]]])
+    assert predictions.predicted_labels(logits).tolist() == [[1, -1, -1, 0]]
+
+
+def test_share_of_instability_by_hand():
+    u = np.array([0.1, 0.4, 0.0, 0.3, 0.2])
+    assert predictions.instability_share(u, share=0.2) == pytest.approx(0.4)
+    assert predictions.instability_share(u, share=0.4) == pytest.approx(0.7)
+    assert predictions.instability_share(u, share=0.3) == pytest.approx(0.4 + 0.5 * 0.3)
+    assert predictions.instability_share(u, share=1.0) == pytest.approx(1.0)
+    assert predictions.instability_share(np.full(8, 0.25), share=0.05) == pytest.approx(0.05)
+    assert np.isnan(predictions.instability_share(np.zeros(3), share=0.1))
+    np.testing.assert_allclose(predictions.instability_share(np.stack([u, u[::-1]]), share=0.2), [0.4, 0.4])
+
+
+def test_blocks_change_nothing(monkeypatch):
+    rng = np.random.default_rng(1)
+    logits = rng.normal(size=(7, 33, 4))
+    labels = predictions.predicted_labels(logits)
+    whole = predictions.vote_counts(labels, n_classes=4), predictions.disagreement_matrix(labels, n_classes=4)
+    monkeypatch.setattr(
+        predictions, "blocks", lambda total, *, bytes_each: (slice(i, i + 2) for i in range(0, total, 2))
+    )
+    assert predictions.predicted_labels(logits).tolist() == labels.tolist()
+    assert predictions.vote_counts(labels, n_classes=4).tolist() == whole[0].tolist()
+    assert predictions.disagreement_matrix(labels, n_classes=4).tolist() == whole[1].tolist()

@@ -1,0 +1,17 @@
+"""The catalogue: every measure by name, from population arrays to estimates with intervals.
+
+To add a measure: one function decorated with `@measure(...)` in a file of this package, the file's name in
+`FAMILIES`, and one test.
+"""
+
+from importlib import import_module
+
+from varbench.analysis.catalogue.measure import MEASURES, At, Estimator, Measure, estimates, measure
+
+FAMILIES = ("level", "spread", "equivalence", "predictions", "distributions", "ensembles", "weights", "controls")
+"""Files that register measures, in the order in which reports list them."""
+
+for family in FAMILIES:
+    import_module(f"{__name__}.{family}")
+
+__all__ = ["FAMILIES", "MEASURES", "At", "Estimator", "Measure", "estimates", "measure"]

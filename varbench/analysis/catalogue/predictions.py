@@ -1,0 +1,154 @@
+"""How often runs predict different labels, on which examples, and how that compares with their errors."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from jaxtyping import Float
+
+from varbench.analysis.catalogue.measure import At, measure
+from varbench.analysis.population import PopulationArrays
+from varbench.measures.agreement import error_consistency_matrix
+from varbench.measures.blocks import blocks
+from varbench.measures.predictions import (
+    disagreement_row_sums,
+    instability,
+    instability_left_out,
+    instability_share,
+)
+from varbench.stats.estimate import Estimate
+from varbench.stats.jackknife import (
+    bias_corrected_estimate,
+    jackknife_estimate,
+    mean_left_out,
+    off_diagonal_row_sums,
+    pair_mean,
+    pair_mean_estimate,
+    pair_mean_left_out,
+    ratio_left_out,
+)
+
+FRACTION = (0.0, 1.0)
+SHARES = (0.01, 0.05, 0.10)
+"""Most unstable shares of the examples that `instability_share` is given for."""
+
+
+@measure(
+    "disagreement",
+    label="Disagreement",
+    unit="fraction",
+    better="lower",
+    meaning="Fraction of test examples on which two runs predict different labels.",
+)
+def disagreement(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
+    """Mean over pairs of all runs, from vote counts; jackknife over runs."""
+    return [
+        (
+            None,
+            pair_mean_estimate(_row_sums(population), level=level, n_examples=population.n_examples, bounds=FRACTION),
+        )
+    ]
+
+
+@measure(
+    "disagreement_over_error",
+    label="Disagreement over error",
+    unit="ratio",
+    better="none",
+    meaning="Disagreement over mean error: about 1 if the runs' ensemble is calibrated, 0 if all runs err alike.",
+)
+def disagreement_over_error(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
+    """Ratio of means over all runs; the jackknife leaves a run out of both."""
+    row_sums, errors = _row_sums(population), 1.0 - population.accuracy
+    mean_error = float(errors.mean())
+    reason = "no run makes an error" if mean_error == 0 else "a mean over pairs needs at least 2 runs"
+    return [
+        (
+            None,
+            jackknife_estimate(
+                pair_mean(row_sums) / mean_error if mean_error > 0 else math.nan,
+                ratio_left_out(pair_mean_left_out(row_sums), mean_left_out(errors)),
+                level=level,
+                n_examples=population.n_examples,
+                bounds=(0.0, math.inf),
+                reason=reason,
+            ),
+        )
+    ]
+
+
+@measure(
+    "error_consistency",
+    label="Error consistency",
+    unit="kappa",
+    better="none",
+    meaning="Cohen's kappa of two runs' correctness: 1 if they miss the same examples, 0 if overlap is chance.",
+)
+def error_consistency(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
+    """Mean over pairs of all runs."""
+    kappa = error_consistency_matrix(population.correct)
+    return [
+        (
+            None,
+            pair_mean_estimate(
+                off_diagonal_row_sums(kappa),
+                level=level,
+                n_examples=population.n_examples,
+                bounds=(-1.0, 1.0),
+                reason="kappa is not defined for two runs that are both right, or both wrong, everywhere",
+            ),
+        )
+    ]
+
+
+@measure(
+    "instability",
+    label="Mean instability of an example",
+    unit="fraction",
+    better="lower",
+    meaning="Chance that two runs disagree on an example, averaged over examples; equal to the disagreement.",
+)
+def mean_instability(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
+    """Mean over examples of the unbiased instability, which is `disagreement`."""
+    return disagreement(population, level=level, key=key)
+
+
+@measure(
+    "instability_share",
+    label="Instability carried by the most unstable examples",
+    unit="fraction",
+    better="none",
+    meaning="Part of all disagreement that falls on the given share of the examples, the most unstable ones.",
+)
+def share_of_instability(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
+    """For each share in `SHARES`, over all runs; the examples are ranked again for each run left out.
+
+    Ranking examples by the noise that is then summed makes the plain share too large by a term of order
+    1/R; the jackknife removes it, and the interval spans both. Measured coverage of a nominal 95 %: .88 to
+    .98 at R = 16, .90 to .96 at R = 64 (the plain share with its own interval: .47 to .91 and .77 to .96).
+    """
+    values = instability(population.votes)
+    n_runs, n_examples = population.n_runs, population.n_examples
+    left_out = np.full((len(SHARES), n_runs), math.nan)
+    if n_runs > 2:
+        for part in blocks(n_runs, bytes_each=8 * n_examples):
+            each = instability_left_out(population.predicted_labels[part], population.votes)
+            left_out[:, part] = [instability_share(each, share=share) for share in SHARES]
+    reason = "no two runs disagree" if n_runs > 1 else "a mean over pairs needs at least 2 runs"
+    found: list[tuple[At, Estimate]] = []
+    for share, without in zip(SHARES, left_out, strict=True):
+        estimate = bias_corrected_estimate(
+            float(instability_share(values, share=share)),
+            without,
+            level=level,
+            n_examples=n_examples,
+            bounds=(share, 1.0),
+            reason=reason,
+        )
+        found.append((share, estimate))
+    return found
+
+
+def _row_sums(population: PopulationArrays) -> Float[np.ndarray, " R"]:
+    return disagreement_row_sums(population.predicted_labels, population.votes)

@@ -1,0 +1,142 @@
+"""How much the scores of the runs vary, and how much of that is the test set's sampling noise."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from varbench.analysis.catalogue.measure import At, measure
+from varbench.analysis.population import PopulationArrays
+from varbench.measures.independence import independent_variance, independent_variance_left_out
+from varbench.stats.estimate import Estimate, estimate_of, missing
+from varbench.stats.jackknife import jackknife_estimate
+from varbench.stats.mean import mean_estimate
+from varbench.stats.spread import METHOD_EXCESS, TOO_FEW, excess_variance_interval, sd_estimate
+
+NO_SPREAD = "a spread over runs needs at least 2 runs"
+
+
+@measure(
+    "accuracy_sd",
+    label="SD of test accuracy",
+    unit="pp",
+    better="lower",
+    meaning="Standard deviation of the test accuracy from run to run.",
+)
+def accuracy_sd(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
+    """Over all runs, ddof = 1; a diverged run has accuracy 0."""
+    return [(None, sd_estimate(population.accuracy, level=level, n_examples=population.n_examples))]
+
+
+@measure(
+    "loss_sd",
+    label="SD of test loss",
+    unit="nats",
+    better="lower",
+    meaning="Standard deviation of the test loss from run to run.",
+)
+def loss_sd(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
+    """Over the usable runs, ddof = 1."""
+    return [(None, sd_estimate(population.loss, level=level, n_examples=population.n_examples))]
+
+
+@measure(
+    "accuracy_sampling_se",
+    label="Sampling error of the test set",
+    unit="pp",
+    better="lower",
+    meaning="Standard error of one run's accuracy on a test set of this size: what it can resolve at all.",
+)
+def accuracy_sampling_se(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
+    """√(a (1 − a) / E) at the mean accuracy a; its interval is the image of the accuracy's."""
+    mean = mean_estimate(population.accuracy, level=level, n_examples=population.n_examples, bounds=(0.0, 1.0))
+    ends = [math.nan if end is None else end for end in (mean.low, mean.high)]
+    at_ends = [_sampling_se(end, population.n_examples) for end in ends]
+    around_half = ends[0] <= 0.5 <= ends[1]
+    estimate = estimate_of(
+        _sampling_se(float(population.accuracy.mean()), population.n_examples),
+        min(at_ends),
+        _sampling_se(0.5, population.n_examples) if around_half else max(at_ends),
+        level=level,
+        method=f"{mean.method}, transformed",
+        n_runs=population.n_runs,
+        n_examples=population.n_examples,
+        reason=mean.reason,
+    )
+    return [(None, estimate)]
+
+
+@measure(
+    "accuracy_sd_independent",
+    label="SD of test accuracy, examples independent",
+    unit="pp",
+    better="none",
+    meaning="Standard deviation of the test accuracy if runs failed on each test example independently.",
+)
+def accuracy_sd_independent(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
+    """√(E⁻² Σᵢ Var_r(errᵢ)), over all runs."""
+    return [
+        (
+            None,
+            jackknife_estimate(
+                math.sqrt(independent_variance(population.correct)),
+                np.sqrt(independent_variance_left_out(population.correct)),
+                level=level,
+                n_examples=population.n_examples,
+                bounds=(0.0, math.inf),
+                reason=NO_SPREAD,
+            ),
+        )
+    ]
+
+
+@measure(
+    "accuracy_sd_distribution",
+    label="SD of true accuracy",
+    unit="pp",
+    better="lower",
+    meaning="Run-to-run standard deviation of the accuracy on the whole distribution, test-set noise removed.",
+)
+def accuracy_sd_distribution(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
+    """Square root of `accuracy_variance_distribution`, 0 where that is negative."""
+    return [(None, _excess(population, level=level, root=True))]
+
+
+@measure(
+    "accuracy_variance_distribution",
+    label="Variance of true accuracy (signed)",
+    unit="none",
+    better="lower",
+    meaning="Run-to-run variance of the accuracy on the whole distribution; below 0 by chance if near 0.",
+)
+def accuracy_variance_distribution(
+    population: PopulationArrays, *, level: float, key: int
+) -> list[tuple[At, Estimate]]:
+    """E/(E−1) · [Var_r(err) − E⁻² Σᵢ Var_r(errᵢ)], ddof = 1 in both, as it comes out."""
+    return [(None, _excess(population, level=level, root=False))]
+
+
+def _sampling_se(accuracy: float, n_examples: int) -> float:
+    return math.sqrt(max(0.0, accuracy * (1.0 - accuracy)) / n_examples)
+
+
+def _excess(population: PopulationArrays, *, level: float, root: bool) -> Estimate:
+    """The signed variance, or its root cut at 0; the interval holds for these test examples, over runs.
+
+    Over runs alone: the target is the mean covariance of two examples of this test set, which estimates the
+    variance of the true accuracy; how it would change with another test set is not in the interval.
+    """
+    n_runs, n_examples = population.n_runs, population.n_examples
+    if n_runs < 2 or n_examples < 2:
+        reason = NO_SPREAD if n_runs < 2 else "telling runs from test noise needs at least 2 test examples"
+        return missing(reason, level=level, n_runs=n_runs, n_examples=n_examples)
+    accuracies, part = population.accuracy, independent_variance(population.correct)
+    low, high = excess_variance_interval(
+        accuracies, part, independent_variance_left_out(population.correct), level=level
+    )
+    scale = n_examples / (n_examples - 1)
+    found = [scale * (float(accuracies.var(ddof=1)) - part), scale * low, scale * high]
+    if root:
+        found = [math.sqrt(max(0.0, number)) if math.isfinite(number) else number for number in found]
+    return estimate_of(*found, level=level, method=METHOD_EXCESS, n_runs=n_runs, n_examples=n_examples, reason=TOO_FEW)

@@ -1,0 +1,156 @@
+"""How far apart the weights of two runs are, whole and by layer, with random initializations beside."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from varbench.analysis.catalogue.measure import At, measure
+from varbench.analysis.population import PopulationArrays
+from varbench.measures import weights as geometry
+from varbench.stats.estimate import Estimate, missing
+from varbench.stats.jackknife import off_diagonal_row_sums, pair_mean_estimate
+
+LARGEST_DISTANCE = math.sqrt(2.0)
+
+
+class Distances(NamedTuple):
+    """‖w_r − w_s‖² [R, R] and ‖w_r‖² [R] of the usable runs."""
+
+    squared: Float[np.ndarray, "r r"]
+    norms: Float[np.ndarray, " r"]
+
+
+@measure(
+    "weight_distance",
+    label="Weight distance",
+    unit="distance",
+    better="none",
+    meaning="Distance between two runs' weights: 0 for identical weights, 1 for orthogonal ones.",
+)
+def weight_distance(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
+    """Mean over pairs of the usable runs of ‖a − b‖ / √(‖a‖² + ‖b‖²), whole and by layer."""
+    return _relative(population, "weights", level=level)
+
+
+@measure(
+    "weight_cosine",
+    label="Weight cosine",
+    unit="cosine",
+    better="none",
+    meaning="Cosine of the angle between two runs' weights: 1 for the same direction, 0 for orthogonal ones.",
+)
+def weight_cosine(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
+    """Mean over pairs of the usable runs of a·b / (‖a‖ ‖b‖), whole and by layer."""
+    return _cosine(population, "weights", level=level)
+
+
+@measure(
+    "weight_distance_over_travel",
+    label="Weight distance over travel",
+    unit="ratio",
+    better="none",
+    meaning="Distance between two runs' weights over how far training moved them from their own initial weights.",
+)
+def weight_distance_over_travel(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
+    """Mean over pairs of the usable runs of ‖a − b‖ over the two runs' mean travel, whole and by layer."""
+    absent = _absent(population, "weights", level=level) or _absent(population, "initial_weights", level=level)
+    if absent:
+        return absent
+    found: list[tuple[At, Estimate]] = []
+    for path in _paths(population):
+        chosen, first = _slice(population, "weights", path), _slice(population, "initial_weights", path)
+        travel = geometry.paired_squared_distances(chosen, first)
+        pairs = geometry.distance_over_travel(
+            _distances(population, "weights", path).squared, travel[:, None], travel[None, :]
+        )
+        reason = "two of the runs did not move from their initial weights"
+        found.append((path, _pairs(pairs, level=level, bounds=(0.0, math.inf), reason=reason)))
+    return found
+
+
+@measure(
+    "initial_weight_distance",
+    label="Weight distance at initialization",
+    unit="distance",
+    better="none",
+    meaning="Distance between two runs' initial weights: what unrelated random initializations show.",
+)
+def initial_weight_distance(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
+    """`weight_distance` of the initial weights: the null to read it against, 0 where all runs start alike."""
+    return _relative(population, "initial_weights", level=level)
+
+
+@measure(
+    "initial_weight_cosine",
+    label="Weight cosine at initialization",
+    unit="cosine",
+    better="none",
+    meaning="Cosine of the angle between two runs' initial weights: what unrelated random initializations show.",
+)
+def initial_weight_cosine(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
+    """`weight_cosine` of the initial weights: the null to read it against, 1 where all runs start alike."""
+    return _cosine(population, "initial_weights", level=level)
+
+
+def _relative(population: PopulationArrays, which: str, *, level: float) -> list[tuple[At, Estimate]]:
+    found = _absent(population, which, level=level)
+    for path in [] if found else _paths(population):
+        squared, norms = _distances(population, which, path)
+        pairs = geometry.relative_distance(squared, norms[:, None], norms[None, :])
+        found.append((path, _pairs(pairs, level=level, bounds=(0.0, LARGEST_DISTANCE))))
+    return found
+
+
+def _cosine(population: PopulationArrays, which: str, *, level: float) -> list[tuple[At, Estimate]]:
+    found = _absent(population, which, level=level)
+    for path in [] if found else _paths(population):
+        squared, norms = _distances(population, which, path)
+        pairs = geometry.cosine(squared, norms[:, None], norms[None, :])
+        reason = "the weights of a run are all 0 and have no direction"
+        found.append((path, _pairs(pairs, level=level, bounds=(-1.0, 1.0), reason=reason)))
+    return found
+
+
+def _pairs(
+    matrix: Float[np.ndarray, "r r"], *, level: float, bounds: tuple[float, float], reason: str = ""
+) -> Estimate:
+    row_sums = off_diagonal_row_sums(matrix)
+    return pair_mean_estimate(row_sums, level=level, n_examples=None, bounds=bounds, reason=reason)
+
+
+def _paths(population: PopulationArrays) -> list[str | None]:
+    """The whole vector, then every layer."""
+    return [None, *(path for path, _, _ in population.layers)]
+
+
+def _slice(population: PopulationArrays, which: str, path: str | None) -> Float[np.ndarray, "r p"]:
+    """Weights of the usable runs: all parameters, or those of one layer."""
+    array = getattr(population, which)
+    for layer, start, stop in population.layers:
+        if layer == path:
+            array = array[:, start:stop]
+    return array if population.usable_weights.all() else array[population.usable_weights]
+
+
+def _distances(population: PopulationArrays, which: str, path: str | None) -> Distances:
+    """Shared by the measures of distance, cosine and travel."""
+
+    def compute() -> Distances:
+        chosen = _slice(population, which, path)
+        return Distances(geometry.squared_distances(chosen), geometry.squared_norms(chosen))
+
+    return population.derived(("distances", which, path), compute)
+
+
+def _absent(population: PopulationArrays, which: str, *, level: float) -> list[tuple[At, Estimate]]:
+    """The reason in place of estimates, where the weights were not kept."""
+    array = getattr(population, which)
+    if array is not None and array.shape[1] > 0:
+        return []
+    words = "weights" if which == "weights" else "initial weights"
+    reason = f"the population was stored without its {words}"
+    return [(None, missing(reason, level=level, n_runs=population.n_runs, n_examples=None))]

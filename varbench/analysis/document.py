@@ -1,0 +1,78 @@
+"""`analysis.json`, schema 1: the one file from which tables, figures and pages are made."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+SCHEMA = 1
+
+
+def document(
+    *,
+    name: str,
+    title: str,
+    headline: str,
+    budget: str,
+    study: Mapping[str, Any],
+    conditions: Sequence[Mapping[str, Any]],
+    estimates: Iterable[tuple[str, Any]],
+    verdicts: Iterable[tuple[str, Any]],
+    anchors: Sequence[Mapping[str, Any]],
+    plots: Mapping[str, Any],
+    measures: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Put the parts together and give them an id: 16 digits of the SHA-256 of everything else.
+
+    Args:
+        name: Name of the report.
+        title: Its heading.
+        headline: Its opening sentence.
+        budget: Budget of the study.
+        study: Claim, citation, rule, meaning, limits, what was identical and what varied.
+        conditions: One entry per population.
+        estimates: (study, named estimate) pairs; a named estimate has condition, measure, at and estimate.
+        verdicts: (study, verdict) pairs; verdicts are dataclasses.
+        anchors: Published numbers beside ours.
+        plots: What figures are drawn from, by condition.
+        measures: The catalogue; only the measures that occur are described.
+        manifest: Provenance.
+    """
+    rows = [_row(study_name, named, measures) for study_name, named in estimates]
+    used = {row["measure"] for row in rows}
+    content: dict[str, Any] = {
+        "schema": SCHEMA,
+        "name": name,
+        "title": title,
+        "headline": headline,
+        "budget": budget,
+        "studies": [dict(study)],
+        "conditions": [dict(c) for c in conditions],
+        "estimates": rows,
+        "verdicts": [{"study": study_name, **dataclasses.asdict(v)} for study_name, v in verdicts],
+        "anchors": [dict(a) for a in anchors],
+        "plots": dict(plots),
+        "measures": {
+            key: {"label": m.label, "unit": m.unit, "better": m.better, "meaning": m.meaning}
+            for key, m in measures.items()
+            if key in used
+        },
+        "manifest": dict(manifest),
+    }
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return {**content, "id": hashlib.sha256(text.encode()).hexdigest()[:16]}
+
+
+def _row(study: str, named: Any, measures: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "study": study,
+        "condition": named.condition,
+        "measure": named.measure,
+        "at": named.at,
+        **dataclasses.asdict(named.estimate),
+        "unit": measures[named.measure].unit,
+    }

@@ -1,0 +1,157 @@
+"""How often runs predict different labels: disagreement of all pairs, of matched pairs, and where it sits.
+
+A label is a class in 0..K−1, or −1 where a run predicts nothing (it diverged). −1 is a label like any other:
+it differs from every class and agrees with another −1.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from varbench.measures.blocks import blocks
+
+
+def predicted_labels(logits: Float[np.ndarray, "R E K"]) -> Int[np.ndarray, "R E"]:
+    """Top-1 label of every run on every example, the first of equal ones; −1 where any logit is not finite.
+
+    Args:
+        logits: Logits, runs first, classes last.
+    """
+    n_runs, n_examples, n_classes = logits.shape
+    labels = np.empty((n_runs, n_examples), dtype=np.int32)
+    for part in blocks(n_runs, bytes_each=8 * n_examples * n_classes):
+        finite = np.isfinite(logits[part]).all(axis=-1)
+        labels[part] = np.where(finite, logits[part].argmax(axis=-1), -1)
+    return labels
+
+
+def vote_counts(predicted: Int[np.ndarray, "R E"], *, n_classes: int) -> Int[np.ndarray, "E K+1"]:
+    """Number of runs that predict each label on each example; the last column counts the label −1.
+
+    Args:
+        predicted: Labels in −1..K−1.
+        n_classes: K.
+    """
+    n_runs, n_examples = predicted.shape
+    columns = n_classes + 1
+    counts = np.zeros(n_examples * columns, dtype=np.int64)
+    offsets = columns * np.arange(n_examples)
+    for part in blocks(n_runs, bytes_each=8 * n_examples):
+        counts += np.bincount((predicted[part] % columns + offsets).ravel(), minlength=counts.size)
+    return counts.reshape(n_examples, columns)
+
+
+def instability(counts: Int[np.ndarray, "E K+1"]) -> Float[np.ndarray, " E"]:
+    """Chance that two different runs disagree on each example: uᵢ = 1 − Σ_c n_ic (n_ic − 1) / (R (R − 1)).
+
+    Unbiased for 1 − Σ_c P(c on i)²; its mean over examples is `disagreement`. In [0, 1]: 0 when all runs
+    agree, 1 when no two do. (1 − max_c n_ic/R is biased and not used.)
+
+    Args:
+        counts: From `vote_counts`, with R = the sum of a row.
+
+    Returns:
+        [E], NaN when R < 2.
+    """
+    n_runs = int(counts[0].sum())
+    if n_runs < 2:
+        return np.full(len(counts), math.nan)
+    agreeing = (counts * (counts - 1)).sum(axis=1)
+    return 1.0 - agreeing / (n_runs * (n_runs - 1))
+
+
+def instability_left_out(
+    predicted: Int[np.ndarray, "r E"], counts: Int[np.ndarray, "E K+1"]
+) -> Float[np.ndarray, "r E"]:
+    """`instability` [E] without run r, for every given run, updated from the counts of all R runs.
+
+    Dropping a run that voted for c takes 2 (n_ic − 1) ordered agreeing pairs away: one step for a run and
+    an example.
+
+    Args:
+        predicted: Labels of all runs, or of a block of them.
+        counts: From `vote_counts` of all runs.
+
+    Returns:
+        [r, E], NaN when R < 3.
+    """
+    n_runs = int(counts[0].sum())
+    if n_runs < 3:
+        return np.full(predicted.shape, math.nan)
+    agreeing = (counts * (counts - 1)).sum(axis=1)
+    others = _same_vote(predicted, counts) - 1
+    return 1.0 - (agreeing - 2 * others) / ((n_runs - 1) * (n_runs - 2))
+
+
+def instability_share(values: Float[np.ndarray, "... E"], *, share: float) -> Float[np.ndarray, ...]:
+    """Part of all instability that sits in the most unstable `share` of the examples (a Lorenz curve from the top).
+
+    With share · E not a whole number, the next example counts with its fraction. In [share, 1] (or NaN when
+    no example is unstable): `share` when all examples are equally unstable. Biased upward for few runs,
+    because the examples are ranked with the noise that is then summed.
+
+    Args:
+        values: `instability`, examples last.
+        share: Fraction of examples in (0, 1].
+    """
+    top = share * values.shape[-1]
+    whole = math.floor(top + 1e-9)
+    descending = -np.sort(-values, axis=-1)
+    carried = descending[..., :whole].sum(axis=-1)
+    if whole < values.shape[-1]:
+        carried = carried + max(0.0, top - whole) * descending[..., whole]
+    total = values.sum(axis=-1)
+    return np.divide(carried, total, out=np.full(np.shape(total), math.nan), where=total > 0)
+
+
+def disagreement(counts: Int[np.ndarray, "E K+1"]) -> float:
+    """Mean over pairs of runs of the fraction of examples whose labels differ, from the vote counts.
+
+    E⁻¹ Σᵢ [1 − Σ_c n_ic (n_ic − 1) / (R (R − 1))], in [0, 1]; 0 when all runs predict the same labels.
+
+    Returns:
+        NaN when R < 2.
+    """
+    return float(instability(counts).mean())
+
+
+def disagreement_row_sums(
+    predicted: Int[np.ndarray, "R E"], counts: Int[np.ndarray, "E K+1"]
+) -> Float[np.ndarray, " R"]:
+    """Σ_s D_rs of every run without forming the matrix: E⁻¹ Σᵢ (R − n_{i, label of r})."""
+    n_runs, n_examples = predicted.shape
+    return n_runs - _same_vote(predicted, counts).sum(axis=1) / n_examples
+
+
+def disagreement_matrix(predicted: Int[np.ndarray, "R E"], *, n_classes: int) -> Float[np.ndarray, "R R"]:
+    """Fraction of examples on which the labels of runs r and s differ; symmetric, 0 on the diagonal.
+
+    Agreements are counted by one matrix product for each label, exact in float32 for blocks of under 2²⁴
+    examples.
+
+    Args:
+        predicted: Labels in −1..K−1.
+        n_classes: K.
+    """
+    n_runs, n_examples = predicted.shape
+    agreeing = np.zeros((n_runs, n_runs))
+    for part in blocks(n_examples, bytes_each=4 * n_runs):
+        block = predicted[:, part]
+        for label in range(-1, n_classes):
+            votes = (block == label).astype(np.float32)
+            if votes.any():
+                agreeing += votes @ votes.T
+    return 1.0 - agreeing / n_examples
+
+
+def paired_disagreement(first: Int[np.ndarray, "R E"], second: Int[np.ndarray, "R E"]) -> Float[np.ndarray, " R"]:
+    """Fraction of examples on which run r of one population and run r of another differ; 0 for the same labels."""
+    return np.count_nonzero(first != second, axis=1) / first.shape[1]
+
+
+def _same_vote(predicted: Int[np.ndarray, "r E"], counts: Int[np.ndarray, "E K+1"]) -> Int[np.ndarray, "r E"]:
+    """How many runs, run r itself included, predict on example i what run r predicts."""
+    return counts[np.arange(predicted.shape[1]), predicted]

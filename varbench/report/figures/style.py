@@ -1,0 +1,158 @@
+"""The look of every figure: size, type, color, and the few drawing steps they share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import seaborn as sns
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from varbench.report.numbers import Quantity, unit_scale, unit_suffix
+
+WIDTH = 3.55  # inches: three panels side by side in the page, one on a phone, one column of a paper
+LEFT, RIGHT = 0.46, 0.2  # inches left free for tick labels
+RASTER_DPI = 220
+RASTER_POINTS = 12_000  # more drawn points than this are embedded as pixels
+
+BLUE, ORANGE, GREEN, VERMILION, PINK = (sns.color_palette("colorblind").as_hex()[i] for i in (0, 1, 2, 3, 4))
+INK, SOFT, FAINT, GRID = "#222222", "#5f5f5f", "#a8a8a8", "#e4e2dd"
+SERIES = ((BLUE, "o", "-"), (VERMILION, "s", "--"), (GREEN, "^", ":"), (PINK, "D", "-."))
+
+STYLE: dict[str, Any] = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 8.0,
+    "axes.titlesize": 8.0,
+    "axes.labelsize": 8.0,
+    "axes.labelcolor": SOFT,
+    "axes.edgecolor": FAINT,
+    "axes.linewidth": 0.6,
+    "axes.unicode_minus": True,
+    "text.color": INK,
+    "text.parse_math": False,
+    "text.usetex": False,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.labelcolor": SOFT,
+    "ytick.labelcolor": SOFT,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "xtick.major.size": 3.0,
+    "ytick.major.size": 0.0,
+    "xtick.major.width": 0.6,
+    "ytick.major.pad": 4.0,
+    "lines.solid_capstyle": "round",
+    "figure.dpi": 100.0,
+    "savefig.dpi": RASTER_DPI,
+    "path.simplify": True,
+    "image.composite_image": False,  # each picture keeps its own pixels
+    "svg.fonttype": "none",
+    "svg.image_inline": True,
+    "pdf.fonttype": 42,
+    "pdf.compression": 9,
+}
+
+
+def panel_figure(title: str, *, height: float) -> Figure:
+    """An empty panel `WIDTH` wide with its title at the top left; to be used inside the style's context."""
+    figure = Figure(figsize=(WIDTH, height))
+    figure.text(0.0, 1 - 0.05 / height, ellipsis(title, 46), va="top", ha="left", fontsize=9, fontweight="bold")
+    return figure
+
+
+def axes_at(figure: Figure, *, top: float, height: float, left: float = LEFT, right: float = RIGHT) -> Axes:
+    """Axes placed in inches from the top of the figure, without frame except the bottom line."""
+    width, total = figure.get_size_inches()
+    axes = figure.add_axes((left / width, 1 - (top + height) / total, (width - left - right) / width, height / total))
+    axes.patch.set_alpha(0)
+    sns.despine(ax=axes, left=True)
+    axes.tick_params(axis="y", length=0)
+    return axes
+
+
+def head(axes: Axes, name: str, text: str = "") -> None:
+    """The line above a plot: what is drawn (left) and its number (right)."""
+    axes.annotate(name, (0, 1), (0, 5), xycoords="axes fraction", textcoords="offset points", color=SOFT)
+    axes.annotate(text, (1, 1), (0, 5), xycoords="axes fraction", textcoords="offset points", ha="right")
+
+
+def horizontal_grid(axes: Axes) -> None:
+    axes.yaxis.grid(True, color=GRID, linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def number_axis(axis: Any, unit: str, *, bins: int = 5) -> None:
+    """Ticks in shown units, with as few decimals as tell them apart."""
+    scale = unit_scale(unit)
+    axis.set_major_locator(MaxNLocator(nbins=bins, steps=[1, 2, 2.5, 5, 10], min_n_ticks=2))
+    suffix = "%" if unit_suffix(unit) == "%" else ""
+
+    def write(value: float, _: int | None) -> str:
+        ticks = np.asarray(axis.get_majorticklocs()) * scale
+        gap = float(np.min(np.diff(ticks))) if len(ticks) > 1 else 1.0
+        decimals = next((d for d in range(9) if abs(gap * 10**d - round(gap * 10**d)) < 1e-6), 9)
+        text = f"{value * scale:.{decimals}f}"
+        return f"{text.replace('-', '−') if float(text) else text.lstrip('-')}{suffix}"
+
+    axis.set_major_formatter(FuncFormatter(write))
+
+
+def log_number(value: float) -> str:
+    """A tick of a logarithmic axis: `0.01`, `1`, `100`, or `10⁻⁵` where plain digits would be long."""
+    exponent = round(np.log10(value))
+    if -4 < exponent < 5:
+        return f"{value:g}"
+    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def interval_bar(axes: Axes, y: float, quantity: Quantity, *, color: str = INK, size: float = 5.0) -> None:
+    """The value as a point and its interval as a bar, at height `y`, in stored units."""
+    if quantity.low is not None and quantity.high is not None:
+        axes.plot([quantity.low, quantity.high], [y, y], color=color, linewidth=1.6, solid_capstyle="butt")
+    if quantity.value is not None:
+        axes.plot(
+            [quantity.value],
+            [y],
+            "o",
+            color=color,
+            markersize=size,
+            markeredgecolor="white",
+            markeredgewidth=0.6,
+        )
+
+
+def spread_offsets(values: Float[np.ndarray, " R"]) -> Float[np.ndarray, " R"]:
+    """Offsets in [-1, 1] that part overlapping points: van der Corput steps, as wide as the density there.
+
+    Deterministic, unlike the random jitter of a strip plot, and as wide as a violin where points crowd.
+    """
+    count = len(values)
+    ranks = np.empty(count, dtype=int)
+    ranks[np.argsort(values, kind="stable")] = np.arange(count)
+    spread = float(np.std(values))
+    if count < 2 or spread == 0.0:
+        density = np.ones(count)
+    else:
+        bandwidth = 0.9 * spread * count**-0.2
+        density = np.exp(-0.5 * ((values[:, None] - values[None, :]) / bandwidth) ** 2).mean(axis=1)
+        density /= density.max()
+    steps = np.array([sum(int(bit) * 2.0 ** -(i + 1) for i, bit in enumerate(f"{k + 1:b}"[::-1])) for k in ranks])
+    return (2 * steps - 1) * density if count > 1 else np.zeros(count)
+
+
+def padded(values: Sequence[float], *, share: float = 0.06) -> tuple[float, float]:
+    """Axis limits around the values; around a single value, a small window."""
+    low, high = float(min(values)), float(max(values))
+    gap = (high - low) * share or abs(low) * 0.05 or 0.5
+    return low - gap, high + gap
+
+
+def ellipsis(text: str, length: int) -> str:
+    """The text on one line, its middle cut out beyond `length` characters: names often differ at their ends."""
+    flat = " ".join(text.split())
+    keep = (length - 1) // 2
+    return flat if len(flat) <= length else f"{flat[: length - 1 - keep].rstrip()}…{flat[-keep:].lstrip()}"

@@ -1,0 +1,186 @@
+"""How a number is written: digits follow the uncertainty, the unit follows the measure.
+
+Fractions are stored in [0, 1] and shown in percent; differences of fractions (unit `pp`) are stored as
+fractions too and shown in percentage points. An interval is always written out, never as a bare plus-minus.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
+
+PERCENT_UNITS = {"fraction": "%", "pp": "pp"}
+BARE_UNITS = frozenset(
+    {
+        "",
+        "none",
+        "ratio",
+        "correlation",
+        "cosine",
+        "distance",
+        "kappa",
+        "score",
+        "index",
+        "probability",
+        "count",
+    }
+)
+SMALLEST_PLAIN = Decimal("0.001")
+LARGEST_PLAIN = Decimal("1000000")
+FLOAT_NOISE = Decimal("1e-12")
+DIGITS_ALONE = 3  # significant digits of a number that has no interval to set them
+
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A value with its interval, in stored units; `None` where there is none, and then `reason` says why."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    unit: str = ""
+    reason: str = ""
+
+    @property
+    def is_exact_zero(self) -> bool:
+        """True for a zero that carries no uncertainty: no interval, or an interval that is zero itself."""
+        return self.value == 0 and self.low in (None, 0) and self.high in (None, 0)
+
+    @property
+    def text(self) -> str:
+        """`92.13 % [92.10, 92.16]`, `0 (exactly)`, or an em dash for a missing value."""
+        return " ".join(part for part in (self.value_text, self.interval_text) if part)
+
+    @property
+    def value_text(self) -> str:
+        """The value and its unit, without the interval."""
+        if self.value is None:
+            return "—"
+        if self.is_exact_zero:
+            return "0 (exactly)"
+        return _join(_write(self)[0], unit_suffix(self.unit))
+
+    @property
+    def interval_text(self) -> str:
+        """`[low, high]` in the digits of the value, `(no spread)` where all runs give the same, or nothing."""
+        if self.value is None or self.is_exact_zero or (self.low is None and self.high is None):
+            return ""
+        if self.low == self.value == self.high:
+            return "(no spread)"
+        _, low, high = _write(self)
+        return f"[{low}, {high}]"
+
+
+def unit_scale(unit: str) -> int:
+    """Factor from the stored to the shown value: 100 for fractions and their differences, otherwise 1."""
+    return 100 if unit in PERCENT_UNITS else 1
+
+
+def unit_suffix(unit: str) -> str:
+    """What follows the number: `%`, `pp`, `nats`, …, or nothing for a pure number."""
+    if unit in PERCENT_UNITS:
+        return PERCENT_UNITS[unit]
+    return "" if unit in BARE_UNITS else unit
+
+
+def number(value: float | None, unit: str = "") -> str:
+    """One number with its unit and without an interval: three significant digits.
+
+    Close to 100 % the digits are those of the distance to 100 %, so that 99.97 % is not shown as 100 %.
+    """
+    return _join("0", unit_suffix(unit)) if value == 0 else Quantity(value, unit=unit).text
+
+
+def difference(value: float | None, unit: str = "") -> str:
+    """A signed difference: a difference of fractions reads in pp, `+0.4 pp`; an exact zero reads `0`."""
+    if value is None:
+        return "—"
+    if value == 0:
+        return "0"
+    text = Quantity(value, unit="pp" if unit == "fraction" else unit).value_text
+    return text if value < 0 else f"+{text}"
+
+
+def integer(value: int | None) -> str:
+    """A count with thousands separators: `15,210`; an em dash for a missing one."""
+    return "—" if value is None else f"{int(value):,}"
+
+
+def duration(seconds: float | None) -> str:
+    """Wall time for reading: `0.42 s`, `8.1 s`, `3 min 20 s`, `2 h 05 min`."""
+    if seconds is None:
+        return "—"
+    if seconds < 99.5:
+        return f"{_fixed(Decimal(repr(float(seconds))), _decimals_alone(Decimal(repr(float(seconds))), 2))} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _write(quantity: Quantity) -> tuple[str, str, str]:
+    """Value, low and high as text, all three with the same decimals (and the same power of ten)."""
+    numbers = [_scaled(x, quantity.unit) for x in (quantity.value, quantity.low, quantity.high)]
+    value, low, high = numbers
+    assert value is not None
+    magnitude = max(abs(x) for x in numbers if x is not None)
+    exponent = 0
+    if magnitude and not SMALLEST_PLAIN <= magnitude < LARGEST_PLAIN:
+        exponent = magnitude.adjusted()
+    shifted = [None if x is None else x.scaleb(-exponent) for x in numbers]
+    value, low, high = shifted
+    assert value is not None
+    decimals = None
+    if low is not None and high is not None:
+        decimals = _decimals_of_interval((high - low) / 2, value)
+    if decimals is None:
+        near_one = quantity.unit == "fraction" and 90 < value < 100 and not exponent
+        decimals = min(2, _decimals_alone(100 - value, 2)) if near_one else _decimals_alone(value, DIGITS_ALONE)
+    if exponent:
+        decimals = min(decimals, 4)
+    return tuple("…" if x is None else _power(_fixed(x, decimals), exponent) for x in shifted)  # type: ignore[return-value]
+
+
+def _scaled(value: float | None, unit: str) -> Decimal | None:
+    if value is None:
+        return None
+    if not math.isfinite(value):
+        raise ValueError(f"a shown number must be finite, got {value!r}; give None and a reason instead")
+    return Decimal(repr(float(value))) * unit_scale(unit)
+
+
+def _decimals_of_interval(half_width: Decimal, value: Decimal) -> int | None:
+    """Decimals that give the half-width two significant digits, or one where its first digit is 3 or more.
+
+    So the last digit shown is worth between a thirtieth and a third of the half-width: a rounding that never
+    hides more than a sixth of the uncertainty and never shows noise. None for an interval without width (up
+    to the rounding of float64).
+    """
+    if half_width <= abs(value) * FLOAT_NOISE:
+        return None
+    rounded = Decimal(f"{half_width:.2e}")  # 0.0299999… from binary arithmetic is 0.03
+    digits = 1 if rounded.as_tuple().digits[0] >= 3 else 2
+    return max(0, digits - 1 - rounded.adjusted())
+
+
+def _decimals_alone(value: Decimal, digits: int) -> int:
+    if value == 0:
+        return 0
+    return max(0, digits - 1 - Decimal(f"{value:.{digits - 1}e}").adjusted())
+
+
+def _fixed(value: Decimal, decimals: int) -> str:
+    rounded = value.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_EVEN)
+    text = f"{abs(rounded):,f}" if abs(rounded) >= 10_000 else f"{abs(rounded):f}"
+    return f"−{text}" if rounded < 0 else text
+
+
+def _power(mantissa: str, exponent: int) -> str:
+    return f"{mantissa} × 10{str(exponent).translate(_SUPERSCRIPTS)}" if exponent else mantissa
+
+
+def _join(text: str, suffix: str) -> str:
+    return f"{text} {suffix}" if suffix else text

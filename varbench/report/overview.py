@@ -1,0 +1,240 @@
+"""The tables of the whole document: summary, conditions, every measure, every estimate, the verdicts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from varbench.report.document import Condition, Document, EstimateRow
+from varbench.report.numbers import integer
+from varbench.report.tables import Cell, Column, Table
+
+MAIN_MEASURES = (
+    "accuracy",
+    "accuracy_sd",
+    "loss",
+    "equivalent_loss",
+    "disagreement",
+    "weight_distance",
+    "logit_correlation",
+    "ensemble_gain",
+)
+SIDE_BY_SIDE = 6  # conditions; more would not fit beside each other
+HOLDS = {True: "yes", False: "no"}
+
+
+def summary_table(document: Document) -> Table | None:
+    """Populations × main measures; measures that depend on M stand at the largest M all populations have."""
+    populations = [c for c in document.populations if any(r.condition == c.name for r in document.estimates)]
+    columns: list[Column] = []
+    cells: list[list[EstimateRow | None]] = []
+    for name in MAIN_MEASURES:
+        at = _common_at(document, populations, name)
+        rows = [document.row(c.name, name, at) or document.row(c.name, name) for c in populations]
+        if any(rows):
+            measure = document.measure(name)
+            header = measure.header if at is None else f"{measure.label} (M = {at:g}) {measure.arrow}".strip()
+            columns.append(Column(name if at is None else f"{name}@{at:g}", header))
+            cells.append(rows)
+    if not columns:
+        return None
+    rows_out: list[tuple[Cell, ...]] = []
+    for index, condition in enumerate(populations):
+        numbers = [None if column[index] is None else column[index].quantity for column in cells]  # type: ignore[union-attr]
+        role = "" if condition.role == "population" else f" ({condition.role})"
+        rows_out.append((condition.label + role, _runs(condition), *numbers))
+    shown = [row for column in cells for row in column if row is not None]
+    return Table(
+        "summary",
+        f"Main measures of every population. {methods_sentence(document, shown)}",
+        (Column("condition", "Population"), Column("runs", "Runs"), *columns),
+        tuple(rows_out),
+    )
+
+
+def conditions_table(document: Document) -> Table | None:
+    """What each condition is: size of the model, the data and the training, and its recipe."""
+    rows = []
+    for c in document.conditions:
+        if c.facts:
+            f = c.facts
+            design = f.get("design") or {}
+            sources = ", ".join(map(str, design.get("sources") or []))
+            kind = " ".join(str(part) for part in (design.get("kind"), f"({sources})" if sources else "") if part)
+            rows.append(
+                (
+                    c.label, c.role, document.label(c.of) or None, _runs(c), f.get("n_parameters"), f.get("n_train"),
+                    f.get("n_examples"), f.get("n_classes"), f.get("steps"), kind or None, f.get("recipe_hash"),
+                )
+            )  # fmt: skip
+    if not rows:
+        return None
+    columns = (
+        Column("condition", "Condition"),
+        Column("role", "Role"),
+        Column("of", "Control of"),
+        Column("runs", "Runs"),
+        Column("parameters", "Parameters", "count"),
+        Column("train", "Training examples", "count"),
+        Column("examples", "Test examples", "count"),
+        Column("classes", "Classes", "count"),
+        Column("steps", "Steps", "count"),
+        Column("design", "Design"),
+        Column("recipe", "Recipe hash"),
+    )
+    return Table("conditions", "The conditions.", columns, tuple(rows))
+
+
+def recipes_table(document: Document) -> Table | None:
+    """One row for each setting of a recipe that any population has; equal recipes are written once."""
+    recipes: dict[str, tuple[list[str], dict[str, object]]] = {}
+    for c in document.populations:
+        recipe = c.facts.get("recipe") or {}
+        if recipe:
+            key = str(c.facts.get("recipe_hash") or json.dumps(recipe, sort_keys=True))
+            recipes.setdefault(key, ([], dict(recipe)))[0].append(c.label)
+    if not recipes or len(recipes) > SIDE_BY_SIDE:
+        return None
+    settings = sorted({name for _, recipe in recipes.values() for name in recipe})
+    columns = [Column(f"recipe_{i}", ", ".join(labels)) for i, (labels, _) in enumerate(recipes.values())]
+    rows = [(name, *(_setting(recipe.get(name)) for _, recipe in recipes.values())) for name in settings]
+    return Table(
+        "recipes",
+        "Everything held identical within a population.",
+        (Column("setting", "Setting"), *columns),
+        tuple(rows),
+    )
+
+
+def measures_table(document: Document) -> Table | None:
+    """All measures without an `at`, one row each, conditions side by side; none where there are too many."""
+    conditions = list(document.conditions)
+    if len(conditions) > SIDE_BY_SIDE:
+        conditions = list(document.populations)
+    names = ordered_measures(r.measure for r in document.estimates if r.at is None)
+    if not names or not 1 < len(conditions) <= SIDE_BY_SIDE:
+        return None
+    rows = [(document.measure(name).header, *(document.quantity(c.name, name) for c in conditions)) for name in names]
+    columns = [Column(c.name, c.label) for c in conditions]
+    return Table("measures", "All measures side by side.", (Column("measure", "Measure"), *columns), tuple(rows))
+
+
+def estimates_table(document: Document) -> Table | None:
+    """Every estimate of the document: the fields as they are for machines, one readable line each for people."""
+    if not document.estimates:
+        return None
+    keys = (
+        "study", "condition", "measure", "at", "value", "low", "high", "unit", "level", "method", "resampled", "n_runs",
+        "n_examples", "reason",
+    )  # fmt: skip
+    rows, digest = [], []
+    for r in document.estimates:
+        q = r.quantity
+        at = r.at if r.at is None or isinstance(r.at, str) else f"{r.at:g}"
+        rows.append(
+            (
+                r.study, r.condition, r.measure, r.at, q.value, q.low, q.high, q.unit, r.level, r.method, r.resampled,
+                r.n_runs, r.n_examples, q.reason,
+            )
+        )  # fmt: skip
+        digest.append((document.label(r.condition), r.measure, at, q, _how(r), r.n_runs, r.n_examples))
+    short = Table(
+        "estimates",
+        "Every estimate.",
+        (
+            Column("condition", "Condition"),
+            Column("measure", "Measure"),
+            Column("at", "At"),
+            Column("value", "Value"),
+            Column("method", "Interval"),
+            Column("n_runs", "Runs", "count"),
+            Column("n_examples", "Examples", "count"),
+        ),
+        tuple(digest),
+    )
+    return Table("estimates", short.caption, tuple(Column(key, key) for key in keys), tuple(rows), short)
+
+
+def verdicts_table(document: Document) -> Table | None:
+    """One row for each part of each rule."""
+    rows: list[tuple[Cell, ...]] = []
+    for verdict in document.items("verdicts"):
+        head = (
+            str(verdict.get("study") or ""),
+            document.label(verdict.get("condition")),
+            str(verdict.get("verdict") or ""),
+        )
+        parts = verdict.get("parts") or [{}]
+        for part in parts:
+            holds = HOLDS.get(part["holds"], "not decided") if "holds" in part else None
+            rows.append((*head, part.get("name"), holds, part.get("text") or verdict.get("reason")))
+    if not rows:
+        return None
+    columns = (
+        Column("study", "Study"),
+        Column("condition", "Condition"),
+        Column("verdict", "Verdict"),
+        Column("part", "Part of the rule"),
+        Column("holds", "Holds"),
+        Column("text", "Because"),
+    )
+    return Table("verdicts", "The verdicts, part by part.", columns, tuple(rows))
+
+
+def ordered_measures(names: Iterable[str]) -> list[str]:
+    """The main measures first, in their order, then the others by name."""
+    rank = {name: index for index, name in enumerate(MAIN_MEASURES)}
+    return sorted(set(names), key=lambda name: (rank.get(name, len(rank)), name))
+
+
+def methods_sentence(document: Document, rows: Iterable[EstimateRow]) -> str:
+    """Level, method and n of the intervals: `95 % intervals: jackknife over runs (Disagreement); 64 runs, …`."""
+    rows = list(rows)
+    groups: dict[str, list[str]] = {}
+    for row in rows:
+        if row.quantity.low is not None or row.quantity.high is not None:
+            labels = groups.setdefault(_how(row), [])
+            label = document.measure(row.measure).label
+            labels += [label] if label not in labels else []
+    parts = [f"{how} ({', '.join(labels)})" for how, labels in groups.items()]
+    counts = [_count((r.n_runs for r in rows), "runs"), _count((r.n_examples for r in rows), "test examples")]
+    sentence = f"Intervals: {'; '.join(parts)}. " if parts else ""
+    counted = ", ".join(count for count in counts if count)
+    return (sentence + (f"n = {counted}." if counted else "")).strip()
+
+
+def _how(row: EstimateRow) -> str:
+    if row.quantity.low is None and row.quantity.high is None:
+        return "none"
+    level = "" if row.level is None else f"{100 * row.level:g} % "
+    told = row.resampled in ("", "none") or row.resampled in row.method
+    over = "" if told else f" over {row.resampled}"
+    return f"{level}{row.method or 'method not recorded'}{over}"
+
+
+def _count(values: Iterable[int | None], what: str) -> str:
+    known = sorted({v for v in values if v is not None})
+    if not known:
+        return ""
+    return f"{integer(known[0])} {what}" if len(known) == 1 else f"{integer(known[0])} to {integer(known[-1])} {what}"
+
+
+def _common_at(document: Document, populations: list[Condition], name: str) -> float | None:
+    """The largest `at` that all populations with a curve of this measure share; None for a measure without."""
+    sizes = [{at for at, _ in document.series(c.name, name)} for c in populations]
+    known = [s for s in sizes if s]
+    common = set.intersection(*known) if known else set()
+    return max(common) if common else None
+
+
+def _runs(condition: Condition) -> str | None:
+    if condition.n_runs is None:
+        return None
+    lost = f" ({integer(condition.n_diverged)} diverged)" if condition.n_diverged else ""
+    return f"{integer(condition.n_runs)}{lost}"
+
+
+def _setting(value: object) -> str | None:
+    if value is None:
+        return None
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)

@@ -1,0 +1,155 @@
+"""The page and its Markdown twin, written by jinja2 templates from the document's view."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from varbench.report.document import Document, Measure
+from varbench.report.escape import Safe, markdown
+from varbench.report.overview import ordered_measures
+from varbench.report.provenance import bibtex, facts
+from varbench.report.sections import Section
+from varbench.report.tables import ReadableTable, to_markdown
+
+_TOGETHER = re.compile(
+    r"[-−+]?\d[\d.,]* (?:%|pp|nats|×)(?: 10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?(?: nats)?(?: \[[^\]<>&]{1,40}\])?"  # 9.1 % [8.9, 9.3]
+    r"|\S+ [↑↓]|\(M = \d+\)(?: [↑↓])?"
+)
+VERDICTS = {"supported": "✓", "contradicted": "✗", "inconclusive": "?"}
+MARKS = {True: "✓", False: "✗", None: "?"}
+OVERVIEW_TABLES = ("summary", "conditions", "recipes", "measures", "estimates", "provenance")
+STYLES = {True: "yes", False: "no", None: ""}
+HOLDS = {True: "holds", False: "does not hold", None: "not decided"}
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """A verdict as shown: what it is about, its word, its sentence and its parts."""
+
+    about: str
+    word: str
+    mark: str
+    style: str
+    reason: str
+    parts: Sequence[Mapping[str, str]]
+
+
+def page_context(
+    document: Document, sections: Sequence[Section], tables: Mapping[str, ReadableTable]
+) -> dict[str, Any]:
+    """Everything the templates use; they look nothing up themselves."""
+    return {
+        "title": document.text("title"),
+        "name": document.text("name"),
+        "id": document.text("id"),
+        "budget": document.text("budget"),
+        "headline": document.text("headline"),
+        "studies": [_study(document, study) for study in _studies(document)],
+        "tables": {name: tables.get(name) for name in OVERVIEW_TABLES},
+        "sections": sections,
+        "glossary": _glossary(document),
+        "facts": facts(document),
+        "command": str(document.manifest.get("command") or ""),
+        "bibtex": bibtex(document),
+    }
+
+
+def page_html(context: Mapping[str, Any]) -> str:
+    """The single-file page; everything that is not our own SVG or CSS is escaped."""
+    environment = _environment(autoescape=True)
+    environment.filters["flow"] = _flow
+    environment.filters["svg"] = Markup  # written by matplotlib, which escapes its text
+    return environment.get_template("page.html.j2").render(**context)
+
+
+def page_markdown(context: Mapping[str, Any]) -> str:
+    """The same content for a repository's file view; figures are linked, text is escaped."""
+    environment = _environment(autoescape=False, finalize=markdown)
+    environment.filters["table"] = lambda table: Safe(to_markdown(table))
+    environment.filters["code"] = _code_block
+    environment.filters["alt"] = lambda text: Safe(markdown(text).replace("[", r"\[").replace("]", r"\]"))
+    return environment.get_template("report.md.j2").render(**context)
+
+
+def _environment(**options: Any) -> Environment:
+    return Environment(
+        loader=PackageLoader("varbench.report"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        **options,
+    )
+
+
+def _flow(text: str) -> Markup:
+    """Escaped text in which a number is not parted from its unit and its interval, nor a name from its arrow."""
+    return Markup(_TOGETHER.sub(r'<span class="together">\g<0></span>', str(escape(text))))
+
+
+def _code_block(text: str) -> Safe:
+    """Text in a fence longer than any run of backquotes inside it."""
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    return Safe(f"{fence}\n{text}\n{fence}")
+
+
+def _studies(document: Document) -> list[Mapping[str, Any]]:
+    """The declared studies; verdicts of an undeclared one get a bare entry, so that none is lost."""
+    studies = document.items("studies")
+    known = {study.get("study") for study in studies}
+    lost = dict.fromkeys(v.get("study") for v in document.items("verdicts") if v.get("study") not in known)
+    return [*studies, *({"study": name} for name in lost)]
+
+
+def _study(document: Document, study: Mapping[str, Any]) -> dict[str, Any]:
+    mine = [v for v in document.items("verdicts") if v.get("study") == study.get("study")]
+    mine = sorted(mine, key=lambda verdict: verdict.get("condition") is not None)  # the overall verdict first
+    text = {key: str(study.get(key) or "") for key in ("claim", "citation", "rule", "meaning", "limits")}
+    return {
+        **text,
+        "title": str(study.get("title") or study.get("study") or document.text("title")),
+        "rulings": [_ruling(document, verdict) for verdict in mine],
+        "identical": [_pair(entry) for entry in study.get("identical") or []],
+        "varied": [_pair(entry) for entry in study.get("varied") or []],
+    }
+
+
+def _ruling(document: Document, verdict: Mapping[str, Any]) -> Ruling:
+    word = str(verdict.get("verdict") or "inconclusive")
+    parts = [
+        {
+            "name": str(part.get("name") or ""),
+            "mark": MARKS[part.get("holds")],
+            "style": STYLES[part.get("holds")],
+            "holds": HOLDS[part.get("holds")],
+            "text": str(part.get("text") or part.get("reason") or ""),
+        }
+        for part in verdict.get("parts") or []
+    ]
+    about = document.label(verdict["condition"]) if verdict.get("condition") else "Overall"
+    return Ruling(
+        about,
+        word,
+        VERDICTS.get(word, "?"),
+        word if word in VERDICTS else "",
+        str(verdict.get("reason") or ""),
+        parts,
+    )
+
+
+def _pair(entry: Any) -> tuple[str, str]:
+    """`[what, detail]`, or a plain string."""
+    parts = [entry] if isinstance(entry, str) else [str(part) for part in entry if part is not None]
+    return parts[0] if parts else "", " ".join(parts[1:])
+
+
+def _glossary(document: Document) -> list[Measure]:
+    return [m for m in map(document.measure, ordered_measures(document.fields.get("measures") or {})) if m.meaning]

@@ -1,0 +1,102 @@
+"""Where the numbers come from: versions, device, flags, populations, and how to cite the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from varbench.report.document import Document, file_stem
+from varbench.report.escape import latex
+from varbench.report.numbers import duration, integer
+from varbench.report.tables import Column, Table
+
+FINGERPRINT_SHOWN = 16
+
+
+def facts(document: Document) -> list[tuple[str, str]]:
+    """Name and value of everything the manifest says about the machine and the program."""
+    manifest = document.manifest
+    device = manifest.get("device") or {}
+    git = manifest.get("git") or {}
+    found = [("varbench", str(manifest.get("varbench") or ""))]
+    found += _pairs(manifest.get("versions"))
+    if device:
+        count = device.get("count")
+        plural = f"{integer(count)} × " if count is not None else ""
+        found.append(("device", f"{plural}{device.get('kind') or ''} ({device.get('platform') or 'unknown platform'})"))
+    found += _pairs(manifest.get("flags"))
+    if git.get("commit"):
+        state = ", with uncommitted changes" if git.get("dirty") else ""
+        found.append(("git commit", f"{git['commit']}{state}"))
+    return [(name, value) for name, value in found if value]
+
+
+def populations_table(document: Document) -> Table | None:
+    """Strategy, wall time, data and fingerprint of every population."""
+    rows = []
+    for entry in document.manifest.get("populations") or []:
+        strategy, data = entry.get("strategy") or {}, entry.get("data") or {}
+        wall = entry.get("wall_seconds", entry.get("seconds"))
+        rows.append(
+            (
+                str(entry.get("name") or ""),
+                strategy.get("width"),
+                _strategy(strategy),
+                None if wall is None else duration(wall),
+                _short(data.get("name"), data.get("sha256")),
+                _short(None, entry.get("fingerprint")),
+            )
+        )
+    if not rows:
+        return None
+    columns = (
+        Column("population", "Population"),
+        Column("width", "Width"),
+        Column("strategy", "Strategy"),
+        Column("wall", "Wall time"),
+        Column("data", "Data (SHA-256)"),
+        Column("fingerprint", "Fingerprint (SHA-256)"),
+    )
+    return Table("provenance", "How each population was trained.", columns, tuple(rows))
+
+
+def bibtex(document: Document) -> str:
+    """A BibTeX entry that names the report by its content hash."""
+    identity = document.text("id")
+    version = document.manifest.get("varbench")
+    program = f"varbench {version}" if version else "varbench"
+    key = f"varbench-{file_stem(document.text('name'))}-{file_stem(identity)}"
+    return "\n".join(
+        [
+            f"@misc{{{key},",
+            f"  title = {{{{{latex(document.text('title'))}}}}},",
+            f"  author = {{{{{latex(program)}}}}},",
+            f"  howpublished = {{Benchmark report, study {latex(document.text('name'))}}},",
+            f"  note = {{Content hash {latex(identity)}}}",
+            "}",
+        ]
+    )
+
+
+def _pairs(entries: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    return [(str(k), _value(v)) for k, v in sorted((entries or {}).items()) if v not in (None, "", [], {})]
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k} {_value(v)}" for k, v in sorted(value.items()))
+    if isinstance(value, list):
+        return ", ".join(map(_value, value))
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+
+
+def _strategy(strategy: Mapping[str, Any]) -> str:
+    parts = [
+        f"{k.replace('_', ' ')} {_value(v)}" for k, v in sorted(strategy.items()) if k != "width" and v is not None
+    ]
+    return ", ".join(parts)
+
+
+def _short(name: object, digest: object) -> str:
+    shown = str(digest or "")[:FINGERPRINT_SHOWN]
+    return " ".join(part for part in (str(name or ""), shown and f"{shown}…") if part)

@@ -1,0 +1,107 @@
+"""From one analysis document to one report folder."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from varbench.report.document import Document
+    from varbench.report.sections import Block
+    from varbench.report.tables import Table
+
+
+def render(document: Mapping[str, Any], out: Path) -> Path:
+    """Write the report of `document` (analysis.json, schema 1) into the folder `out`; returns the page.
+
+    Writes `index.html`, `report.md`, `analysis.json`, `tables/*.{csv,md,tex}` and `figures/*.{svg,pdf}`. The
+    same document gives the same bytes, whatever the time, the machine's settings or the order of its keys.
+
+    Raises:
+        InputError: the document lacks a required key or has another schema; `out` cannot be written.
+    """
+    from varbench.report import page
+    from varbench.report.canonical import canonical_json
+    from varbench.report.document import read_document
+    from varbench.report.output import write_folder
+    from varbench.report.sections import sections_of
+    from varbench.report.tables import readable
+
+    view = read_document(document)
+    files: dict[str, bytes] = {}
+    blocks = _draw(view, files)
+    overview = {table.name: table for table in _overview(view)}
+    for table in overview.values():
+        _add_table(table, files)
+    context = page.page_context(view, sections_of(blocks), {name: readable(table) for name, table in overview.items()})
+    files["index.html"] = page.page_html(context).encode()
+    files["report.md"] = page.page_markdown(context).encode()
+    files["analysis.json"] = canonical_json(document).encode()
+    return write_folder(Path(out), files)
+
+
+def _overview(view: Document) -> Iterator[Table]:
+    from varbench.report import overview, provenance
+
+    makers: Iterable[Callable[[Document], Table | None]] = (
+        overview.summary_table,
+        overview.conditions_table,
+        overview.recipes_table,
+        overview.measures_table,
+        overview.estimates_table,
+        overview.verdicts_table,
+        provenance.populations_table,
+    )
+    for make in makers:
+        table = make(view)
+        if table is not None:
+            yield table
+
+
+def _draw(view: Document, files: dict[str, bytes]) -> list[tuple[str, Block]]:
+    """Draw every figure kind; the files go into `files`, what the page needs is returned."""
+    with _quiet_first_import():
+        from varbench.report.figures.registry import KINDS
+        from varbench.report.figures.write import drawing, figure_pdf, figure_svg
+    from varbench.report.sections import Block, DrawnPanel
+    from varbench.report.tables import readable
+
+    blocks = []
+    with drawing():
+        for kind in KINDS:
+            panels = []
+            for panel in kind.panels(view):
+                svg = figure_svg(panel.figure, name=panel.name, alt=panel.alt)
+                files[f"figures/{panel.name}.svg"] = svg.encode()
+                files[f"figures/{panel.name}.pdf"] = figure_pdf(panel.figure)
+                panels.append(DrawnPanel(panel.name, svg, panel.caption, panel.alt))
+            tables = list(kind.tables(view))
+            for table in tables:
+                _add_table(table, files)
+            read = [readable(table) for table in tables]
+            blocks.append((kind.section, Block(kind.name, kind.reading, panels, read, kind.tables_open)))
+    return blocks
+
+
+def _add_table(table: Table, files: dict[str, bytes]) -> None:
+    from varbench.report.tables import readable, to_csv, to_latex, to_markdown
+
+    text = readable(table)
+    files[f"tables/{table.name}.csv"] = to_csv(table).encode()
+    files[f"tables/{table.name}.md"] = to_markdown(text).encode()
+    files[f"tables/{table.name}.tex"] = to_latex(text).encode()
+
+
+@contextmanager
+def _quiet_first_import() -> Iterator[None]:
+    """matplotlib logs when it builds its font cache or finds no home; neither concerns the reader."""
+    logger = logging.getLogger("matplotlib")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,58 @@
+"""The sections of the page that show figures: their order and their titles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from varbench.report.tables import ReadableTable
+
+TITLES: Mapping[str, str] = {
+    "runs": "Accuracy and loss of every run",
+    "pairs": "How far apart two runs are",
+    "flips": "Which examples flip",
+    "ensembles": "What averaging runs buys",
+    "curves": "Over training",
+    "controls": "Controls",
+    "anchors": "Held against published numbers",
+}
+
+
+@dataclass(frozen=True)
+class DrawnPanel:
+    """A panel as text: its SVG, and the finding and alternative text that go with it."""
+
+    name: str
+    svg: str
+    caption: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class Block:
+    """The panels of one figure kind with the tables behind them."""
+
+    name: str
+    reading: str
+    panels: Sequence[DrawnPanel]
+    tables: Sequence[ReadableTable]
+    tables_open: bool
+
+
+@dataclass(frozen=True)
+class Section:
+    """One heading of the page and the blocks under it."""
+
+    name: str
+    title: str
+    blocks: Sequence[Block]
+
+
+def sections_of(blocks: Sequence[tuple[str, Block]]) -> list[Section]:
+    """Blocks gathered under their sections, empty ones left out, in the order of `TITLES`."""
+    found = []
+    for name, title in TITLES.items():
+        mine = [block for section, block in blocks if section == name and (block.panels or block.tables)]
+        if mine:
+            found.append(Section(name, title, mine))
+    return found

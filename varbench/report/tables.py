@@ -1,0 +1,197 @@
+"""Tables as data, and their three written forms: CSV in full precision, Markdown and LaTeX for reading."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from varbench.report.escape import latex, markdown
+from varbench.report.numbers import Quantity, integer, number
+
+Cell = str | int | float | bool | Quantity | None
+READABLE_ROWS = 200
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: `key` heads the CSV, `header` the readable forms; `unit` shows plain numbers."""
+
+    key: str
+    header: str
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells. `digest` is the shorter table people read where the full one is only for machines."""
+
+    name: str
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    digest: Table | None = None
+
+    def __post_init__(self) -> None:
+        widths = {len(row) for row in self.rows} - {len(self.columns)}
+        if widths:
+            raise ValueError(f"table {self.name!r}: rows of {sorted(widths)} cells, {len(self.columns)} columns")
+
+
+@dataclass(frozen=True)
+class ReadableCell:
+    """`text` (and `detail`, the interval) as shown; `mark` refers to a note under the table."""
+
+    text: str
+    detail: str = ""
+    mark: str = ""
+    is_number: bool = False
+
+    @property
+    def line(self) -> str:
+        return " ".join(part for part in (self.text, self.detail) if part)
+
+
+@dataclass(frozen=True)
+class ReadableTable:
+    """A table as text: what the page, the Markdown and the LaTeX forms are written from."""
+
+    name: str
+    caption: str
+    headers: tuple[str, ...]
+    numeric: tuple[bool, ...]
+    rows: tuple[tuple[ReadableCell, ...], ...]
+    notes: tuple[tuple[str, str], ...]
+    n_rows: int
+
+    @property
+    def remainder(self) -> str:
+        """A sentence on the rows left out, or an empty string."""
+        if len(self.rows) == self.n_rows:
+            return ""
+        return f"The first {len(self.rows)} of {integer(self.n_rows)} rows; all of them in {self.name}.csv."
+
+
+def readable(table: Table, *, limit: int = READABLE_ROWS) -> ReadableTable:
+    """The digest (or the table itself) as text, at most `limit` rows, reasons for missing values as notes."""
+    source = table.digest or table
+    marks: dict[str, str] = {}
+    rows = tuple(
+        tuple(_read(cell, column, marks) for cell, column in zip(row, source.columns, strict=True))
+        for row in islice(source.rows, limit)
+    )
+    return ReadableTable(
+        name=table.name,
+        caption=source.caption,
+        headers=tuple(column.header for column in source.columns),
+        numeric=tuple(_is_numeric(source, index) for index in range(len(source.columns))),
+        rows=rows,
+        notes=tuple((mark, reason) for reason, mark in marks.items()),
+        n_rows=len(source.rows),
+    )
+
+
+def to_csv(table: Table) -> str:
+    """All rows, numbers in full; a quantity takes four columns: value, low, high, reason."""
+    quantities = [any(isinstance(row[i], Quantity) for row in table.rows) for i in range(len(table.columns))]
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    header: list[str] = []
+    for column, wide in zip(table.columns, quantities, strict=True):
+        header += [column.key, *(f"{column.key}_{part}" for part in ("low", "high", "reason") if wide)]
+    writer.writerow(header)
+    for row in table.rows:
+        cells: list[object] = []
+        for cell, wide in zip(row, quantities, strict=True):
+            cells += _csv_cells(cell, wide=wide)
+        writer.writerow(cells)
+    return buffer.getvalue()
+
+
+def to_markdown(table: ReadableTable) -> str:
+    """A pipe table with its caption above and its notes below."""
+    rule = ["---:" if numeric else ":---" for numeric in table.numeric]
+    lines = [f"*{markdown(table.caption)}*", ""] if table.caption else []
+    lines += [_pipe([markdown(header) for header in table.headers]), _pipe(rule)]
+    lines += [_pipe([markdown(cell.line) + _parenthesis(cell.mark) for cell in row]) for row in table.rows]
+    notes = [f"{mark}: {markdown(text)}" for mark, text in table.notes]
+    notes += [str(markdown(table.remainder))] if table.remainder else []
+    return "\n".join(lines + ([""] if notes else []) + ["  \n".join(notes)] * bool(notes)) + "\n"
+
+
+def to_latex(table: ReadableTable) -> str:
+    """A booktabs table: no vertical rules, numbers to the right, notes in a line below."""
+    alignment = "".join("r" if numeric else "l" for numeric in table.numeric)
+    lines = [
+        r"% \usepackage{booktabs,amssymb}",
+        r"\begin{table}",
+        r"  \centering",
+        rf"  \caption{{{latex(table.caption)}}}",
+        rf"  \label{{tab:{table.name}}}",
+        rf"  \begin{{tabular}}{{@{{}}{alignment}@{{}}}}",
+        r"    \toprule",
+        f"    {_ampersand([latex(header) for header in table.headers])}",
+        r"    \midrule",
+    ]
+    for row in table.rows:
+        cells = [latex(cell.line) + (rf"\textsuperscript{{{cell.mark}}}" if cell.mark else "") for cell in row]
+        lines.append(f"    {_ampersand(cells)}")
+    lines += [r"    \bottomrule", r"  \end{tabular}"]
+    notes = [rf"\textsuperscript{{{mark}}} {latex(text)}" for mark, text in table.notes]
+    notes += [latex(table.remainder)] if table.remainder else []
+    lines += [rf"  \par\smallskip\footnotesize {' '.join(notes)}"] if notes else []
+    return "\n".join([*lines, r"\end{table}"]) + "\n"
+
+
+def _read(cell: Cell, column: Column, marks: dict[str, str]) -> ReadableCell:
+    if isinstance(cell, Quantity):
+        mark = marks.setdefault(cell.reason, _letter(len(marks))) if cell.reason else ""
+        return ReadableCell(cell.value_text, cell.interval_text, mark, is_number=True)
+    if cell is None:
+        return ReadableCell("—")
+    if isinstance(cell, bool):
+        return ReadableCell("yes" if cell else "no")
+    if isinstance(cell, int):
+        return ReadableCell(integer(cell) if column.unit == "count" else str(cell), is_number=True)
+    if isinstance(cell, float):
+        return ReadableCell(number(cell, column.unit), is_number=True)
+    return ReadableCell(cell)
+
+
+def _is_numeric(table: Table, index: int) -> bool:
+    cells = [row[index] for row in table.rows if row[index] is not None]
+    return bool(cells) and all(isinstance(c, int | float | Quantity) and not isinstance(c, bool) for c in cells)
+
+
+def _csv_cells(cell: Cell, *, wide: bool) -> list[object]:
+    if isinstance(cell, Quantity):
+        return [*map(_exact, (cell.value, cell.low, cell.high)), cell.reason]
+    return [_exact(cell), *([""] * 3 if wide else [])]
+
+
+def _exact(cell: Cell) -> object:
+    if cell is None:
+        return ""
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    return repr(cell) if isinstance(cell, float) else cell
+
+
+def _letter(index: int) -> str:
+    """a, b, …, z, aa, ab, …"""
+    prefix = _letter(index // 26 - 1) if index >= 26 else ""
+    return prefix + chr(ord("a") + index % 26)
+
+
+def _parenthesis(mark: str) -> str:
+    return f" ({mark})" if mark else ""
+
+
+def _pipe(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _ampersand(cells: Sequence[str]) -> str:
+    return f"{' & '.join(cells)} \\\\"

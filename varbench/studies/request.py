@@ -1,0 +1,118 @@
+"""What was asked for: a study at a budget with the user's changes, and the record of it in the run directory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from varbench.errors import InputError
+from varbench.store import read_record
+from varbench.studies.study import Case, PopulationPlan, Study
+from varbench.training.design import check_against
+from varbench.training.recipe import Recipe, recipe_from_dict
+from varbench.training.strategy import Strategy
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for: a study at a budget, with what the user changed.
+
+    Attributes:
+        study: The study.
+        budget: "smoke", "standard" or "full".
+        runs: Runs per population, or None for the budget's number.
+        recipe: A recipe of the user's own, in place of the study's.
+        overrides: Recipe fields to change in every recipe.
+        strategy: A fixed strategy in place of the rule's; `chosen_by` says how it was chosen.
+        probe: Whether to time a few widths and take the fastest.
+    """
+
+    study: Study
+    budget: str
+    runs: int | None = None
+    recipe: Recipe | None = None
+    overrides: dict[str, Any] | None = None
+    strategy: Strategy | None = None
+    probe: bool = False
+
+    def populations(self) -> tuple[PopulationPlan, ...]:
+        """The populations that are asked for.
+
+        Raises:
+            InputError: If a field is wrong, or a design varies what a recipe does not have.
+        """
+        cases: Sequence[Case] = self.study.cases(self.budget)
+        if self.recipe is not None:
+            cases = (Case(f"{_plain(self.recipe.data)}-{self.recipe.model}", _label(self.recipe), self.recipe),)
+        cases = [replace(c, recipe=c.recipe.replace(**(self.overrides or {}))) for c in cases]
+        plans = self.study.plan(cases, self.budget, self.runs)
+        for plan in plans:
+            check_against(plan.design, plan.recipe)
+        return plans
+
+    def as_dict(self) -> dict[str, Any]:
+        """What identifies the request, for the run directory."""
+        return {
+            "study": self.study.name,
+            "budget": self.budget,
+            "recipe": self.recipe.as_dict() if self.recipe else None,
+            "overrides": dict(self.overrides or {}),
+        }
+
+
+def command_line(request: Request, out: Path, recipe_file: Path | None) -> str:
+    """The command that repeats a request."""
+    words = ["varbench run", request.study.name, f"--budget {request.budget}"]
+    words += [f"--runs {request.runs}"] if request.runs else []
+    words += [f"--recipe-file {recipe_file}"] if recipe_file else []
+    for name, value in (request.overrides or {}).items():
+        text = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        words.append(f"--recipe.{name.replace('_', '-')} {text}")
+    if request.strategy is not None:
+        s = request.strategy
+        words.append(
+            f"--strategy.width {s.width} --strategy.batching {s.batching} --strategy.convolution {s.convolution}"
+        )
+    words += ["--strategy.probe"] if request.probe else []
+    return " ".join([*words, f"--out {out}"])
+
+
+def read_study(out: Path) -> dict[str, Any]:
+    """What a run directory is for.
+
+    Raises:
+        InputError: If it is not a run directory, was edited, or is of a newer schema.
+    """
+    try:
+        record = read_record(out / "study.json")
+    except FileNotFoundError:
+        raise InputError(f"{out} is not a run directory: there is no study.json in it") from None
+    if record["schema"] > SCHEMA:
+        raise InputError(f"{out} has schema {record['schema']}, newer than this varbench: upgrade varbench")
+    return record
+
+
+def request_of(out: Path) -> Request:
+    """The request that a run directory answers.
+
+    Raises:
+        InputError: As `read_study`.
+    """
+    from varbench.studies.registry import study
+
+    record = read_study(out)
+    asked = record["request"]
+    recipe = recipe_from_dict(asked["recipe"], where=str(out / "study.json")) if asked["recipe"] else None
+    return Request(study(asked["study"]), asked["budget"], record["runs"], recipe, asked["overrides"])
+
+
+def _plain(name: str) -> str:
+    return Path(name).stem if "/" in name or name.endswith(".npz") else name
+
+
+def _label(recipe: Recipe) -> str:
+    return f"{_plain(recipe.data)} · {recipe.model}"
