@@ -38,7 +38,7 @@ Not here: what takes a user's input (data sets, recipes, strategies, populations
 what is held and whose own code refuses what was given, with a sentence.
 """
 
-install_import_hook(CHECKED, "beartype.beartype")  # before any of them is imported
+install_import_hook(CHECKED, "runtime_types.checked")  # before any of them is imported
 
 hypothesis.settings.register_profile("varbench", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("varbench")

@@ -45,7 +45,8 @@ def train(
     if (runs is None) == (design is None):
         raise InputError("train needs either runs or a design, and not both")
     prepare()
-    design = design or together(runs or 1, sources=recipe.active_sources())
+    design = design if runs is None else together(runs, sources=recipe.active_sources())
+    assert design is not None
     check_against(design, recipe)
     dataset = data or load(recipe.data)
     widths = set(design.column("width").tolist())

@@ -8,10 +8,11 @@ import threading
 import numpy as np
 import pytest
 
-from data.test_idx import ARRAYS, NAMES, idx_bytes
 from varbench.data import DATASETS, DataFile, fetch, load
 from varbench.data.idx import MNIST
 from varbench.errors import InputError
+
+from .test_idx import ARRAYS, NAMES, idx_bytes
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):

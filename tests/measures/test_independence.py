@@ -28,7 +28,7 @@ def test_variance_of_the_true_accuracy_agrees_with_the_covariance_of_test_halves
     # Planted: quality q ~ N(0, .05²) of a run shifts its chance to be right on every example; the accuracies of two
     # halves of a test set share q and nothing else. Both are unbiased for .05² (paired over the repetitions).
     rng = np.random.default_rng(2)
-    n_runs, n_examples, repetitions = 12, 60, 3000
+    n_runs, n_examples, repetitions = 12, 60, 1500
     excess, by_halves = np.empty(repetitions), np.empty(repetitions)
     for i in range(repetitions):
         quality = np.clip(rng.normal(0, 0.05, n_runs), -0.2, 0.2)

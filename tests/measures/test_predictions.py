@@ -32,9 +32,7 @@ def test_disagreement_from_counts_from_pairs_and_from_the_matrix_are_one_number(
     expected = by_pairs(labels)
     assert predictions.disagreement(counts) == pytest.approx(expected, abs=1e-12)
     assert off_diagonal.mean() == pytest.approx(expected, abs=1e-12)
-    np.testing.assert_allclose(
-        predictions.disagreement_row_sums(labels, counts), matrix.sum(axis=1), atol=1e-12
-    )
+    np.testing.assert_allclose(predictions.disagreement_row_sums(labels, counts), matrix.sum(axis=1), atol=1e-12)
     assert np.diag(matrix).tolist() == [0.0] * len(labels)
 
 

@@ -111,7 +111,7 @@ class PopulationArrays:
         return self.derived("predicted_labels", compute)
 
     @property
-    def votes(self) -> Int[np.ndarray, "E K+1"]:
+    def votes(self) -> Int[np.ndarray, "E C"]:
         """How many runs predict each label on each example; the last column counts −1."""
         return self.derived("votes", lambda: predictions.vote_counts(self.predicted_labels, n_classes=self.n_classes))
 

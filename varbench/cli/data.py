@@ -29,10 +29,12 @@ def data(
     if action == "fetch":
         fetch(name, directory, progress=not quiet)
         return 0
-    dataset = load(name)
+    dataset = load(name, directory=directory)
     shape = " × ".join(map(str, dataset.shape))
     print(
         f"{dataset.name}: {len(dataset.y_train):,} training and {len(dataset.y_test):,} test examples of shape "
         f"{shape}, {dataset.classes} classes, checksum {dataset.checksum()}"
     )
+    if dataset.note:
+        print(f"{'' if dataset.verified else 'NOT VERIFIED: '}{dataset.note}")
     return 0

@@ -28,8 +28,8 @@ def predicted_labels(logits: Float[np.ndarray, "R E K"]) -> Int[np.ndarray, "R E
     return labels
 
 
-def vote_counts(predicted: Int[np.ndarray, "R E"], *, n_classes: int) -> Int[np.ndarray, "E K+1"]:
-    """Number of runs that predict each label on each example; the last column counts the label −1.
+def vote_counts(predicted: Int[np.ndarray, "R E"], *, n_classes: int) -> Int[np.ndarray, "E C"]:
+    """Number of runs that predict each label on each example, in C = K + 1 columns; the last one counts the label −1.
 
     Args:
         predicted: Labels in −1..K−1.
@@ -44,7 +44,7 @@ def vote_counts(predicted: Int[np.ndarray, "R E"], *, n_classes: int) -> Int[np.
     return counts.reshape(n_examples, columns)
 
 
-def instability(counts: Int[np.ndarray, "E K+1"]) -> Float[np.ndarray, " E"]:
+def instability(counts: Int[np.ndarray, "E C"]) -> Float[np.ndarray, " E"]:
     """Chance that two different runs disagree on each example: uᵢ = 1 − Σ_c n_ic (n_ic − 1) / (R (R − 1)).
 
     Unbiased for 1 − Σ_c P(c on i)²; its mean over examples is `disagreement`. In [0, 1]: 0 when all runs
@@ -64,7 +64,7 @@ def instability(counts: Int[np.ndarray, "E K+1"]) -> Float[np.ndarray, " E"]:
 
 
 def instability_left_out(
-    predicted: Int[np.ndarray, "r E"], counts: Int[np.ndarray, "E K+1"]
+    predicted: Int[np.ndarray, "r E"], counts: Int[np.ndarray, "E C"]
 ) -> Float[np.ndarray, "r E"]:
     """`instability` [E] without run r, for every given run, updated from the counts of all R runs.
 
@@ -107,7 +107,7 @@ def instability_share(values: Float[np.ndarray, "... E"], *, share: float) -> Fl
     return np.divide(carried, total, out=np.full(np.shape(total), math.nan), where=total > 0)
 
 
-def disagreement(counts: Int[np.ndarray, "E K+1"]) -> float:
+def disagreement(counts: Int[np.ndarray, "E C"]) -> float:
     """Mean over pairs of runs of the fraction of examples whose labels differ, from the vote counts.
 
     E⁻¹ Σᵢ [1 − Σ_c n_ic (n_ic − 1) / (R (R − 1))], in [0, 1]; 0 when all runs predict the same labels.
@@ -119,7 +119,7 @@ def disagreement(counts: Int[np.ndarray, "E K+1"]) -> float:
 
 
 def disagreement_row_sums(
-    predicted: Int[np.ndarray, "R E"], counts: Int[np.ndarray, "E K+1"]
+    predicted: Int[np.ndarray, "R E"], counts: Int[np.ndarray, "E C"]
 ) -> Float[np.ndarray, " R"]:
     """Σ_s D_rs of every run without forming the matrix: E⁻¹ Σᵢ (R − n_{i, label of r})."""
     n_runs, n_examples = predicted.shape
@@ -152,6 +152,6 @@ def paired_disagreement(first: Int[np.ndarray, "R E"], second: Int[np.ndarray, "
     return np.count_nonzero(first != second, axis=1) / first.shape[1]
 
 
-def _same_vote(predicted: Int[np.ndarray, "r E"], counts: Int[np.ndarray, "E K+1"]) -> Int[np.ndarray, "r E"]:
+def _same_vote(predicted: Int[np.ndarray, "r E"], counts: Int[np.ndarray, "E C"]) -> Int[np.ndarray, "r E"]:
     """How many runs, run r itself included, predict on example i what run r predicts."""
     return counts[np.arange(predicted.shape[1]), predicted]

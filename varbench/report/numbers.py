@@ -1,7 +1,8 @@
 """How a number is written: digits follow the uncertainty, the unit follows the measure.
 
 Fractions are stored in [0, 1] and shown in percent; differences of fractions (unit `pp`) are stored as
-fractions too and shown in percentage points. An interval is always written out, never as a bare plus-minus.
+fractions too and shown in percentage points. An interval is always written out, never as a bare plus-minus; value and
+ends have the decimals that give half its width two significant digits, less a last digit that is 0 in all three.
 """
 
 from __future__ import annotations
@@ -133,12 +134,12 @@ def _write(quantity: Quantity) -> tuple[str, str, str]:
     shifted = [None if x is None else x.scaleb(-exponent) for x in numbers]
     value, low, high = shifted
     assert value is not None
-    decimals = None
-    if low is not None and high is not None:
-        decimals = _decimals_of_interval((high - low) / 2, value)
+    decimals = _decimals_of_interval((high - low) / 2, value) if low is not None and high is not None else None
     if decimals is None:
         near_one = quantity.unit == "fraction" and 90 < value < 100 and not exponent
         decimals = min(2, _decimals_alone(100 - value, 2)) if near_one else _decimals_alone(value, DIGITS_ALONE)
+    elif decimals > 0 and all(x is None or _fixed(x, decimals).endswith("0") for x in shifted):
+        decimals -= 1
     if exponent:
         decimals = min(decimals, 4)
     return tuple("…" if x is None else _power(_fixed(x, decimals), exponent) for x in shifted)  # type: ignore[return-value]
@@ -153,17 +154,13 @@ def _scaled(value: float | None, unit: str) -> Decimal | None:
 
 
 def _decimals_of_interval(half_width: Decimal, value: Decimal) -> int | None:
-    """Decimals that give the half-width two significant digits, or one where its first digit is 3 or more.
+    """Decimals that give the half-width of an interval two significant digits.
 
-    So the last digit shown is worth between a thirtieth and a third of the half-width: a rounding that never
-    hides more than a sixth of the uncertainty and never shows noise. None for an interval without width (up
-    to the rounding of float64).
+    None for an interval without width (up to the rounding of float64).
     """
     if half_width <= abs(value) * FLOAT_NOISE:
         return None
-    rounded = Decimal(f"{half_width:.2e}")  # 0.0299999… from binary arithmetic is 0.03
-    digits = 1 if rounded.as_tuple().digits[0] >= 3 else 2
-    return max(0, digits - 1 - rounded.adjusted())
+    return max(0, 1 - Decimal(f"{half_width:.1e}").adjusted())  # 0.0996 rounds to 0.10 before its digits count
 
 
 def _decimals_alone(value: Decimal, digits: int) -> int:

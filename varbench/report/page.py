@@ -135,14 +135,16 @@ def _ruling(document: Document, verdict: Mapping[str, Any]) -> Ruling:
         for part in verdict.get("parts") or []
     ]
     about = document.label(verdict["condition"]) if verdict.get("condition") else "Overall"
-    return Ruling(
-        about,
-        word,
-        VERDICTS.get(word, "?"),
-        word if word in VERDICTS else "",
-        str(verdict.get("reason") or ""),
-        parts,
-    )
+    reason = _untold(str(verdict.get("reason") or ""), [part["text"] for part in parts])
+    return Ruling(about, word, VERDICTS.get(word, "?"), word if word in VERDICTS else "", reason, parts)
+
+
+def _untold(reason: str, texts: Sequence[str]) -> str:
+    """The reason, unless it only repeats what the parts say."""
+    rest = reason
+    for text in sorted(texts, key=len, reverse=True):
+        rest = rest.replace(text, "")
+    return reason if rest.strip() else ""
 
 
 def _pair(entry: Any) -> tuple[str, str]:

@@ -18,12 +18,12 @@ def facts(document: Document) -> list[tuple[str, str]]:
     manifest = document.manifest
     device = manifest.get("device") or {}
     git = manifest.get("git") or {}
-    found = [("varbench", str(manifest.get("varbench") or ""))]
-    found += _pairs(manifest.get("versions"))
+    version = {"varbench": manifest.get("varbench")}
+    found = _pairs(version) + [pair for pair in _pairs(manifest.get("versions")) if pair[0] != "varbench"]
     if device:
-        count = device.get("count")
-        plural = f"{integer(count)} × " if count is not None else ""
-        found.append(("device", f"{plural}{device.get('kind') or ''} ({device.get('platform') or 'unknown platform'})"))
+        count = "" if device.get("count") is None else f"{integer(device['count'])} × "
+        found.append(("device", f"{count}{device.get('kind') or device.get('platform') or 'unknown'}"))
+        found += _pairs({name: value for name, value in device.items() if name not in ("count", "kind")})
     found += _pairs(manifest.get("flags"))
     if git.get("commit"):
         state = ", with uncommitted changes" if git.get("dirty") else ""

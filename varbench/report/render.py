@@ -77,7 +77,7 @@ def _draw(view: Document, files: dict[str, bytes]) -> list[tuple[str, Block]]:
                 svg = figure_svg(panel.figure, name=panel.name, alt=panel.alt)
                 files[f"figures/{panel.name}.svg"] = svg.encode()
                 files[f"figures/{panel.name}.pdf"] = figure_pdf(panel.figure)
-                panels.append(DrawnPanel(panel.name, svg, panel.caption, panel.alt))
+                panels.append(DrawnPanel(panel.name, svg, panel.caption, panel.alt, panel.group))
             tables = list(kind.tables(view))
             for table in tables:
                 _add_table(table, files)

@@ -26,6 +26,7 @@ class DrawnPanel:
     svg: str
     caption: str
     alt: str
+    group: str
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,12 @@ class Block:
     panels: Sequence[DrawnPanel]
     tables: Sequence[ReadableTable]
     tables_open: bool
+
+    @property
+    def groups(self) -> Sequence[tuple[str, Sequence[DrawnPanel]]]:
+        """The panels by group, in order."""
+        names = dict.fromkeys(panel.group for panel in self.panels)
+        return [(name, [panel for panel in self.panels if panel.group == name]) for name in names]
 
 
 @dataclass(frozen=True)

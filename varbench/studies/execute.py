@@ -168,7 +168,7 @@ def _store_plan(job: Job, engine: Engine, where: dict[str, Any]) -> Plan:
         "recipe_hash": recipe.hash(),
         "design": job.plan.design.as_dict(),
         "strategy": job.strategy.as_dict(),
-        "data": {"name": dataset.name, "sha256": dataset.checksum(), "train": len(dataset.y_train)},
+        "data": _data_facts(dataset),
         "steps": engine.run.steps,
         **where,
     }
@@ -181,6 +181,16 @@ def _store_plan(job: Job, engine: Engine, where: dict[str, Any]) -> Plan:
         parameters=tuple(tuple(leaf) for leaf in engine.parameters),
         checkpoints=engine.checkpoints,
     )
+
+
+def _data_facts(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "name": dataset.name,
+        "sha256": dataset.checksum(),
+        "train": len(dataset.y_train),
+        "verified": dataset.verified,
+        "note": dataset.note,
+    }
 
 
 def _claim(request: Request, jobs: Sequence[Job], out: Path, command: str) -> None:
@@ -212,7 +222,7 @@ def _check_same_pipeline(job: Job, folder: Path) -> None:
         raise InputError(f"{folder} was trained on a {there}, and this is a {here}: give another --out")
     expected = {
         "recipe": job.plan.recipe.as_dict(),
-        "data": {"name": job.dataset.name, "sha256": job.dataset.checksum(), "train": len(job.dataset.y_train)},
+        "data": _data_facts(job.dataset),
         "strategy": {k: v for k, v in job.strategy.as_dict().items() if k != "chosen_by"},
     }
     found["strategy"] = {k: v for k, v in found["strategy"].items() if k != "chosen_by"}

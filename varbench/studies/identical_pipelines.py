@@ -43,7 +43,7 @@ def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[Populat
                 PopulationPlan(case.name, case.label, case.recipe, design, role="reference", description=description)
             )
             continue
-        design = together(runs or RUNS[budget], sources=case.recipe.active_sources())
+        design = together(RUNS[budget] if runs is None else runs, sources=case.recipe.active_sources())
         plans.append(
             PopulationPlan(
                 case.name, case.label, case.recipe, design, description="every source of randomness varies with the run"
@@ -161,16 +161,16 @@ def _headline(evidence: Mapping[str, Evidence], verdicts: Sequence[Verdict]) -> 
             continue
         spread = f" (SD {100 * sd:.2g} pp)" if sd is not None else ""
         lines.append(
-            f"{e.arrays.n_runs} runs of {e.plan.label} score {100 * accuracy:.1f} %{spread}, and any two disagree on "
-            f"{100 * disagreement:.1f} % of the test examples"
+            f"{100 * disagreement:.1f} % {'of the test examples ' if not lines else ''}at {100 * accuracy:.1f} %{spread} accuracy "
+            f"({e.plan.label}, {e.arrays.n_runs} runs)"
         )
         distances.append(distance)
     if not lines:
         return "No population could be measured."
     apart = f"{min(distances):.2f}" if max(distances) - min(distances) < 0.005 else f"{min(distances):.2f} or more"
     return (
-        "The same pipeline, trained again, is another model. " + "; ".join(lines) + f". Their weights end {apart} apart, "
-        "where 0 is identical and 1 orthogonal."
+        f"The same pipeline, trained again, is another model: any two runs disagree on {'; '.join(lines)}. "
+        f"Their weights end {apart} apart, where 0 is identical and 1 orthogonal."
     )
 
 

@@ -62,7 +62,7 @@ def judge(out: Path) -> dict[str, Any]:
         estimates=[(request.study.name, n) for e in evidence.values() for n in e.estimates],
         verdicts=[(request.study.name, v) for v in verdicts],
         anchors=_anchors(request.study, evidence),
-        plots={plan.name: _plots(plan, populations[plan.name], arrays[plan.name]) for plan in mains},
+        plots={p.name: _plots(p, populations[p.name], arrays[p.name]) for p in mains if p.role == "population"},
         measures=MEASURES,
         manifest=_manifest(record, stores),
     )

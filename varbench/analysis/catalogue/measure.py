@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Literal, Protocol, TypeAlias, TypeVar
+from typing import Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from varbench.analysis.population import PopulationArrays
 from varbench.errors import InputError
@@ -17,6 +17,7 @@ At: TypeAlias = float | str | None
 Better: TypeAlias = Literal["lower", "higher", "none"]
 
 
+@runtime_checkable
 class Estimator(Protocol):
     """Estimates of one measure of a population, one for each position."""
 

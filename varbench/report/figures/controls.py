@@ -97,7 +97,8 @@ def _panel(document: Document, name: str, of: str, tracks: list[Track], everythi
     label = document.label(of)
     figure = track_figure(label, tracks, unit=measure.unit, subtitle=measure.label, scale_of=everything)
     said = "; ".join(f"{track.label}: {track.text}" for track in tracks)
-    return Panel(f"controls-{file_stem(name)}--{file_stem(of)}", figure, "", f"{label}, {measure.label}. {said}.")
+    alt = f"{label}, {measure.label}. {said}."
+    return Panel(f"controls-{file_stem(name)}--{file_stem(of)}", figure, "", alt, measure.label)
 
 
 KIND = FigureKind(

@@ -39,20 +39,20 @@ def panels(document: Document) -> Iterator[Panel]:
 def tables(document: Document) -> Iterator[Table]:
     """Every value by rank; for reading, the share of the disagreement that the most unstable examples carry."""
     rows: list[tuple[str, int, float]] = []
-    shares: list[tuple[str, float, int, float, Quantity]] = []
+    shares: list[tuple[str, str, int, float, Quantity]] = []
     for condition in document.populations:
         values = _sorted(document, condition)
         rows += [(condition.label, rank, float(u)) for rank, u in enumerate(values, start=1)]
         for share, carried in _shares(document, condition, values).items():
             count = max(1, round(share * len(values)))
-            shares.append((condition.label, share, count, float(values[count - 1]), carried))
+            shares.append((condition.label, f"{100 * share:g} %", count, float(values[count - 1]), carried))
     if rows:
         digest = Table(
             "instability",
             "How much of all disagreement the most unstable examples carry.",
             (
                 Column("condition", "Condition"),
-                Column("share", "Most unstable", "fraction"),
+                Column("share", "Most unstable"),
                 Column("count", "Examples", "count"),
                 Column("threshold", "Instability at least", "fraction"),
                 Column("carried", "Share of the disagreement"),
@@ -106,7 +106,7 @@ def _panel(document: Document, condition: Condition, values: Float[np.ndarray, "
         text = f"{number(stable, 'fraction')} never flip"
         axes.text(x, top * 0.05, text, ha=align, color=SOFT, fontsize=7.5)
     shares = _shares(document, condition, values)
-    said = [f"{number(s, 'fraction')} of the examples carry {q.text}" for s, q in shares.items() if q.value is not None]
+    said = [f"{100 * s:g} % of the examples carry {q.text}" for s, q in shares.items() if q.value is not None]
     carried = f"The most unstable {said[-1]} of all disagreement; " if said else ""
     same = f"{number(stable, 'fraction')} of the {integer(len(values))} examples get the same class from every run."
     finding = carried + same

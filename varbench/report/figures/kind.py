@@ -13,12 +13,16 @@ from varbench.report.tables import Table
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture. `caption` is the finding in a line or two; `alt` says it to someone who cannot see it."""
+    """One picture. `caption` is the finding in a line or two; `alt` says it to someone who cannot see it.
+
+    Panels of one `group` stand together under its name.
+    """
 
     name: str
     figure: Figure
     caption: str
     alt: str
+    group: str = ""
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ def _panel(
     if lost.any():
         finding += f" Gray: {integer(int(lost.sum()))} diverged, left out."
     alt = f"{condition.label}, matrix of {size} by {size} runs{first}, ordered by clustering. {finding}"
-    return Panel(f"matrix-{file_stem(measure.name)}--{condition.stem}", figure, finding, alt)
+    return Panel(f"matrix-{file_stem(measure.name)}--{condition.stem}", figure, finding, alt, measure.label)
 
 
 def _scale(figure: Figure, measure: Measure, unit: str, limits: tuple[float, float], *, top: float) -> None:

@@ -14,8 +14,8 @@ OBSERVED = "accuracy_sd"
 YARDSTICKS: tuple[tuple[str, str, str, str], ...] = (
     (OBSERVED, "observed, from run to run", BLUE, "o"),
     ("accuracy_sd_independent", "if examples failed independently", SOFT, "D"),
-    ("accuracy_sampling_se", "what a test set of this size resolves", SOFT, "s"),
-    ("accuracy_sd_distribution", "of the true accuracy", GREEN, "^"),
+    ("accuracy_sampling_se", "resolution of the test set", SOFT, "s"),
+    ("accuracy_sd_distribution", "of the accuracy on all data", GREEN, "^"),
 )
 
 
