@@ -16,7 +16,7 @@ model = "mlp"
 hidden = [8]
 lr = 1e-2
 batch_size = 50
-steps = 30
+steps = 100
 """
 
 

@@ -138,8 +138,8 @@ def test_disagreement_of_ensembles_is_that_of_their_averaged_labels():
 
 def test_equal_probabilities_count_as_the_first_class():
     logits = np.zeros((2, 3, 4), dtype=np.float32)
-    scored = ensembles.subset_scores(logits, np.array([0, 1, 3]), np.array([[0, 1]]))
-    assert scored.accuracy[0] == pytest.approx(1 / 3)
+    scored = ensembles.subset_scores(logits, np.array([0, 0, 3]), np.array([[0, 1]]))
+    assert scored.accuracy[0] == pytest.approx(2 / 3)
 
 
 def test_blocks_change_nothing(monkeypatch):

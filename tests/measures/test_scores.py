@@ -71,6 +71,12 @@ def test_ece_of_certain_predictions_is_the_error():
     assert scores.ece_per_run(logits, labels, bins=15)[0] == pytest.approx(0.3)
 
 
+def test_a_confidence_on_an_edge_belongs_to_the_lower_bin():
+    # Confidence exactly ½ and right, .9 and wrong: gaps +½ and −.9 in bins of their own, not added up in one.
+    logits = np.array([[[0.0, 0.0], [np.log(9.0), 0.0]]], dtype=np.float32)
+    assert scores.ece_per_run(logits, np.array([0, 1]), bins=2)[0] == pytest.approx((0.5 + 0.9) / 2)
+
+
 def test_ece_of_a_planted_calibrated_run_is_zero():
     logits = np.log(np.broadcast_to([0.75, 0.25], (1, 8, 2))).astype(np.float32)
     labels = np.array([0] * 6 + [1] * 2)

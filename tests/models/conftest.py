@@ -5,23 +5,35 @@ from functools import cached_property
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import optax
 import pytest
 
 from varbench.models import Model
 
-from .cases import CASES, Case
+from .cases import BATCH, CASES, Case
+
+SEEDS = (1, 2, 1)
+QUICK = {"xla_backend_optimization_level": 0}
+"""These programs run for microseconds and compile for seconds."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A model under test with what its tests share, so that it is built and compiled once."""
+    """A model under test with its compiled functions, so that every test of it shares them."""
 
     case: Case
     model: Model
 
     @cached_property
-    def start(self) -> tuple[Any, Any]:
-        return self.model.init(jax.random.key(1))
+    def starts(self) -> tuple[Any, Any]:
+        """(params, state) for the `SEEDS`, stacked."""
+        keys = jnp.stack([jax.random.key(seed) for seed in SEEDS])
+        return jax.jit(jax.vmap(self.model.init), compiler_options=QUICK)(keys)
+
+    def start(self, lane: int = 0) -> tuple[Any, Any]:
+        """(params, state) for one of the `SEEDS`."""
+        return jax.tree.map(lambda leaf: leaf[lane], self.starts)
 
     @cached_property
     def x(self) -> jax.Array:
@@ -29,11 +41,25 @@ class Subject:
 
     @cached_property
     def evaluate(self) -> Any:
-        return jax.jit(lambda params, state, x, key: self.model.apply(params, state, x, key, False))
+        """`(params, state, x, key) -> (logits, state)`"""
+        return jax.jit(lambda *args: self.model.apply(*args, False), compiler_options=QUICK)
 
     @cached_property
     def train(self) -> Any:
-        return jax.jit(lambda params, state, x, key: self.model.apply(params, state, x, key, True))
+        """`(params, state, x, key) -> (logits, state)`"""
+        return jax.jit(lambda *args: self.model.apply(*args, True), compiler_options=QUICK)
+
+    @cached_property
+    def gradients(self) -> Any:
+        """`(params, state, x, keys) -> (gradients, (logits, state))` of models side by side, on one batch."""
+        targets = jax.nn.one_hot(jnp.arange(BATCH) % self.case.classes, self.case.classes)
+
+        def loss(params: Any, state: Any, x: jax.Array, key: jax.Array) -> Any:
+            logits, after = self.model.apply(params, state, x, key, True)
+            return optax.softmax_cross_entropy(logits, targets).mean(), (logits, after)
+
+        batched = jax.vmap(jax.grad(loss, has_aux=True), in_axes=(0, 0, None, 0))
+        return jax.jit(batched, compiler_options=QUICK)
 
 
 @pytest.fixture(scope="module", params=CASES)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from varbench.models import MODELS
 from varbench.trees import leaves_by_path, ravel
@@ -23,30 +22,27 @@ def shapes(tree):
     return {path: (leaf.shape, leaf.dtype) for path, leaf in leaves_by_path(tree).items()}
 
 
+def rounding(subject):
+    """What float32, or bfloat16 inside, may differ by between two forms of one program."""
+    return {"rtol": 1e-2, "atol": 5e-2} if subject.case.narrow else {"rtol": 1e-4, "atol": 1e-5}
+
+
 def test_every_built_in_model_is_here():
     """A new model needs a case."""
     assert {name.split()[0] for name in CASES} >= set(MODELS)
 
 
 def test_the_key_decides_the_initial_weights(subject):
-    again, state = subject.model.init(jax.random.key(1))
-    other, _ = subject.model.init(jax.random.key(2))
-    params, _ = subject.start
-    np.testing.assert_array_equal(bits(params), bits(again))
-    assert shapes(other) == shapes(params)
+    """Lanes 0 and 2 have one key, lane 1 another."""
+    (params, state), (other, _), (again, same) = (subject.start(lane) for lane in range(3))
+    np.testing.assert_array_equal(bits((params, state)), bits((again, same)))
     assert np.abs(ravel(other) - ravel(params)).max() > 0.01
     assert {leaf.dtype for leaf in jax.tree.leaves((params, state))} == {jnp.dtype(jnp.float32)}
 
 
-def test_initial_weights_are_the_same_under_jit_and_vmap(subject):
-    many, _ = jax.jit(jax.vmap(subject.model.init))(jnp.stack([jax.random.key(1), jax.random.key(2)]))
-    params, _ = subject.start
-    np.testing.assert_allclose(ravel(jax.tree.map(lambda leaf: leaf[0], many)), ravel(params), rtol=1e-6, atol=1e-7)
-
-
 def test_logits_are_finite_float32(subject):
     for forward in (subject.evaluate, subject.train):
-        logits, _ = forward(*subject.start, subject.x, KEY)
+        logits, _ = forward(*subject.start(), subject.x, KEY)
         assert logits.shape == (BATCH, subject.case.classes)
         assert logits.dtype == jnp.float32
         assert np.isfinite(logits).all()
@@ -54,7 +50,7 @@ def test_logits_are_finite_float32(subject):
 
 
 def test_evaluation_ignores_the_key_and_leaves_the_state_alone(subject):
-    params, state = subject.start
+    params, state = subject.start()
     logits, after = subject.evaluate(params, state, subject.x, KEY)
     others, _ = subject.evaluate(params, state, subject.x, OTHER)
     np.testing.assert_array_equal(logits, others)
@@ -63,13 +59,14 @@ def test_evaluation_ignores_the_key_and_leaves_the_state_alone(subject):
 
 
 def test_evaluation_treats_every_example_by_itself(subject):
-    logits, _ = subject.evaluate(*subject.start, subject.x, KEY)
-    alone, _ = subject.model.apply(*subject.start, subject.x[2:3], KEY, False)
-    np.testing.assert_allclose(logits[2:3], alone, rtol=1e-5, atol=0.05 if subject.case.narrow else 1e-5)
+    logits, _ = subject.evaluate(*subject.start(), subject.x, KEY)
+    among_others, _ = subject.evaluate(*subject.start(), subject.x.at[3:].set(0).at[:2].set(5), KEY)
+    np.testing.assert_allclose(logits[2], among_others[2], rtol=1e-6, atol=1e-6)
+    assert np.any(logits[3] != among_others[3])
 
 
 def test_training_moves_batch_statistics_and_nothing_else(subject):
-    params, state = subject.start
+    params, state = subject.start()
     _, after = subject.train(params, state, subject.x, KEY)
     assert jax.tree.structure(after) == jax.tree.structure(state)
     assert shapes(after) == shapes(state), "the state must keep its types, or no loop can carry it"
@@ -80,39 +77,28 @@ def test_training_moves_batch_statistics_and_nothing_else(subject):
 
 
 def test_the_key_matters_in_training_exactly_if_there_is_dropout(subject):
-    params, state = subject.start
-    one, _ = subject.train(params, state, subject.x, KEY)
-    same, _ = subject.train(params, state, subject.x, KEY)
-    other, _ = subject.train(params, state, subject.x, OTHER)
+    one, _ = subject.train(*subject.start(), subject.x, KEY)
+    same, _ = subject.train(*subject.start(), subject.x, KEY)
+    other, _ = subject.train(*subject.start(), subject.x, OTHER)
     np.testing.assert_array_equal(one, same)
     assert np.any(one != other) == subject.case.dropout
 
 
-def test_every_parameter_gets_a_gradient_under_jit(subject):
-    params, state = subject.start
-    targets = jax.nn.one_hot(jnp.arange(BATCH) % subject.case.classes, subject.case.classes)
+def test_models_side_by_side_are_a_loop_over_models(subject):
+    keys = jnp.stack([KEY, OTHER, OTHER])
+    _, (logits, states) = subject.gradients(*subject.starts, subject.x, keys)
+    for lane, key in enumerate(keys):
+        alone, state = subject.train(*subject.start(lane), subject.x, key)
+        np.testing.assert_allclose(logits[lane], alone, **rounding(subject))
+        mine = jax.tree.map(lambda leaf, lane=lane: leaf[lane], states)
+        np.testing.assert_allclose(ravel(mine), ravel(state), **rounding(subject))
+    assert np.abs(logits[0] - logits[1]).max() > 0.1
 
-    def loss(p):
-        return optax.softmax_cross_entropy(subject.model.apply(p, state, subject.x, KEY, True)[0], targets).mean()
 
-    gradient = jax.jit(jax.grad(loss))(params)
-    assert shapes(gradient) == shapes(params)
-    for path, leaf in leaves_by_path(gradient).items():
+def test_every_parameter_gets_a_gradient(subject):
+    gradients, _ = subject.gradients(*subject.starts, subject.x, jnp.stack([KEY, KEY, KEY]))
+    assert shapes(gradients) == shapes(subject.starts[0])
+    for path, leaf in leaves_by_path(gradients).items():
         assert np.isfinite(leaf).all(), path
-        assert np.any(leaf), f"{path} does not matter to the loss"
-
-
-def test_vmap_over_models_is_a_loop_over_models(subject):
-    models = [subject.model.init(jax.random.key(seed)) for seed in (3, 4)]
-    keys = jnp.stack([KEY, OTHER])
-    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *models)
-    logits, state = jax.jit(jax.vmap(lambda m, key: subject.model.apply(*m, subject.x, key, True)))(stacked, keys)
-    for i, (params, statistics) in enumerate(models):
-        alone, after = subject.train(params, statistics, subject.x, keys[i])
-        np.testing.assert_allclose(logits[i], alone, rtol=1e-4, atol=0.05 if subject.case.narrow else 1e-5)
-        np.testing.assert_allclose(
-            ravel(jax.tree.map(lambda leaf, i=i: leaf[i], state)),
-            ravel(after),
-            rtol=1e-4,
-            atol=0.02 if subject.case.narrow else 1e-5,
-        )
+        assert np.any(leaf[0]), f"{path} does not matter to the loss"
+        np.testing.assert_array_equal(leaf[0], leaf[2])

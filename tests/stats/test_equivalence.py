@@ -6,6 +6,7 @@ from scipy import stats
 
 from varbench.errors import InputError
 from varbench.stats.equivalence import equivalence_of_mean, equivalence_of_means, equivalent_loss
+from varbench.stats.spread import variance_interval
 
 
 def test_matched_differences_are_two_one_sided_t_tests():
@@ -48,7 +49,9 @@ def test_typical_difference_is_the_root_mean_square_over_pairs():
     found = equivalent_loss(losses, margin=0.1, alpha=0.05)
     expected = np.sqrt((pairs**2).sum() / (12 * 11))
     assert found.difference == pytest.approx(expected)
-    assert found.low < found.difference < found.high < 0.1
+    low, high = variance_interval(losses, level=0.9)
+    assert (found.low, found.high) == pytest.approx((np.sqrt(2 * low), np.sqrt(2 * high)))
+    assert found.high < 0.1
     assert found.equivalent
 
 

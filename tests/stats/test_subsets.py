@@ -42,22 +42,22 @@ def test_the_mean_of_the_members_has_the_error_of_a_mean():
 
 
 def test_the_noise_of_random_subsets_is_taken_out_of_the_jackknife():
-    """Against all 495 subsets of one population: uncorrected, 20 random ones make the variance half as large again."""
+    """Against all 495 subsets of one population: 60 random ones, left uncorrected, add a fifth and more."""
     members = every_subset()
     scores = score(members)
     exact = jackknife_variance(subset_jackknife(scores, members, n_runs=N_RUNS, exhaustive=True).left_out)
     rng = np.random.default_rng(2)
     raw, corrected, values, value_noise = [], [], [], []
     for _ in range(2000):
-        drawn = rng.integers(0, len(members), 20)
+        drawn = rng.integers(0, len(members), 60)
         found = subset_jackknife(scores[drawn], members[drawn], n_runs=N_RUNS, exhaustive=False)
         raw.append(jackknife_variance(found.left_out))
         corrected.append(raw[-1] - (N_RUNS - 1) / N_RUNS * found.noise)
         values.append(found.value)
         value_noise.append(found.value_noise)
     tolerance = 4 * np.std(corrected) / np.sqrt(2000)
-    assert np.mean(raw) > 1.5 * exact
-    assert np.mean(corrected) == pytest.approx(exact, abs=tolerance + 0.02 * exact)
+    assert np.mean(raw) > 1.2 * exact
+    assert np.mean(corrected) == pytest.approx(exact, abs=tolerance)
     assert np.mean(value_noise) == pytest.approx(np.var(values), rel=4 * np.sqrt(2 / 2000))
 
 

@@ -11,10 +11,9 @@ from varbench.measures.blocks import blocks
 def error_consistency_matrix(correct: Bool[np.ndarray, "R E"]) -> Float[np.ndarray, "R R"]:
     """Cohen's kappa of the correctness of every pair of runs: κ = (p_o − p_e) / (1 − p_e).
 
-    p_o is the fraction of examples that both get right or both get wrong, p_e = a_r a_s + (1 − a_r)(1 −
-    a_s) what two independent runs of the same accuracies would show (Geirhos et al. 2020, arXiv 2006.16736,
-    equation 2).
-    1: the same examples are missed; 0: no more overlap than chance; at least −1.
+    p_o is the fraction of examples that both get right or both get wrong, p_e = a_r a_s + (1 − a_r)(1 − a_s) what two
+    independent runs of the same accuracies would show (Geirhos et al. 2020, arXiv 2006.16736). 1: the same examples are
+    missed; 0: no more overlap than chance; at least −1.
 
     Returns:
         [R, R], 1 on the diagonal; NaN where p_e = 1 (both runs right everywhere, or both wrong everywhere).

@@ -18,7 +18,7 @@ CACHE_BYTES = 2**20
 def js_divergence_matrix(logits: Float[np.ndarray, "R E K"]) -> Float[np.ndarray, "R R"]:
     """Jensen–Shannon divergence in nats of every pair of runs, averaged over examples.
 
-    E⁻¹ Σᵢ [H((p+q)/2) − ½H(p) − ½H(q)], H the entropy (Lin 1991, equation 4.1). In [0, log 2]: 0 for the same
+    E⁻¹ Σᵢ [H((p+q)/2) − ½H(p) − ½H(q)], H the entropy (Lin 1991). In [0, log 2]: 0 for the same
     distributions, log 2 where they share no class. Every pair is formed: time grows with R² E K.
 
     Args:

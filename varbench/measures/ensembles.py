@@ -83,8 +83,8 @@ def subset_scores(
 ) -> SubsetScores:
     """Accuracy, cross-entropy and Brier score of each ensemble's averaged probabilities.
 
-    The members' probabilities are averaged (not their logits, not their scores); argmax, −log and ‖p −
-    onehot‖² are taken of the average. Averages are one float64 matrix product for a block of examples.
+    The members' probabilities are averaged (not their logits, not their scores); argmax, −log and
+    ‖p − onehot‖² are taken of the average. Averages are one float64 matrix product for a block of examples.
 
     Args:
         logits: Finite logits.
@@ -122,8 +122,7 @@ def brier_spread_row_sums(logits: Float[np.ndarray, "R E K"]) -> Float[np.ndarra
     """Σ_{s≠r} E⁻¹ Σᵢ ½‖p_r − p_s‖² of every run, without forming the pairs.
 
     Around the mean p̄ of the runs, Σ_s ‖p_r − p_s‖² = R ‖p_r − p̄‖² + Σ_s ‖p_s − p̄‖². The mean over pairs
-    is the V of Brier_M = Brier_1 − (1 − 1/M) V, which holds exactly for the average over all M-subsets
-    (methods: ensembles).
+    is the V of Brier_M = Brier_1 − (1 − 1/M) V, which holds exactly for the average over all M-subsets.
 
     Args:
         logits: Finite logits.

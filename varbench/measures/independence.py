@@ -13,8 +13,8 @@ from varbench.measures.blocks import blocks
 def independent_variance(correct: Bool[np.ndarray, "R E"]) -> float:
     """E⁻² Σᵢ Var_r(errᵢ), ddof = 1: variance of the accuracy over runs, had the examples failed independently.
 
-    With cᵢ runs wrong on example i, Var_r(errᵢ) = cᵢ (R − cᵢ) / (R (R − 1)). In [0, 1/(4E) · R/(R−1)]: 0
-    when all runs fail on the same examples (Jordan 2023, arXiv 2304.01910, section 3).
+    With cᵢ runs wrong on example i, Var_r(errᵢ) = cᵢ (R − cᵢ) / (R (R − 1)). In [0, 1/(4E) · R/(R−1)]: 0 when
+    all runs fail on the same examples (Jordan 2023, arXiv 2304.01910).
 
     Args:
         correct: Which run is right on which example.

@@ -63,13 +63,10 @@ def instability(counts: Int[np.ndarray, "E C"]) -> Float[np.ndarray, " E"]:
     return 1.0 - agreeing / (n_runs * (n_runs - 1))
 
 
-def instability_left_out(
-    predicted: Int[np.ndarray, "r E"], counts: Int[np.ndarray, "E C"]
-) -> Float[np.ndarray, "r E"]:
+def instability_left_out(predicted: Int[np.ndarray, "r E"], counts: Int[np.ndarray, "E C"]) -> Float[np.ndarray, "r E"]:
     """`instability` [E] without run r, for every given run, updated from the counts of all R runs.
 
-    Dropping a run that voted for c takes 2 (n_ic − 1) ordered agreeing pairs away: one step for a run and
-    an example.
+    Dropping a run that voted for c takes 2 (n_ic − 1) ordered agreeing pairs away: one step for a run and an example.
 
     Args:
         predicted: Labels of all runs, or of a block of them.
@@ -118,19 +115,19 @@ def disagreement(counts: Int[np.ndarray, "E C"]) -> float:
     return float(instability(counts).mean())
 
 
-def disagreement_row_sums(
-    predicted: Int[np.ndarray, "R E"], counts: Int[np.ndarray, "E C"]
-) -> Float[np.ndarray, " R"]:
+def disagreement_row_sums(predicted: Int[np.ndarray, "R E"], counts: Int[np.ndarray, "E C"]) -> Float[np.ndarray, " R"]:
     """Σ_s D_rs of every run without forming the matrix: E⁻¹ Σᵢ (R − n_{i, label of r})."""
     n_runs, n_examples = predicted.shape
-    return n_runs - _same_vote(predicted, counts).sum(axis=1) / n_examples
+    sums = np.empty(n_runs)
+    for part in blocks(n_runs, bytes_each=8 * n_examples):
+        sums[part] = n_runs - _same_vote(predicted[part], counts).sum(axis=1) / n_examples
+    return sums
 
 
 def disagreement_matrix(predicted: Int[np.ndarray, "R E"], *, n_classes: int) -> Float[np.ndarray, "R R"]:
     """Fraction of examples on which the labels of runs r and s differ; symmetric, 0 on the diagonal.
 
-    Agreements are counted by one matrix product for each label, exact in float32 for blocks of under 2²⁴
-    examples.
+    Agreements are counted by one matrix product for each label, exact in float32 for blocks of under 2²⁴ examples.
 
     Args:
         predicted: Labels in −1..K−1.

@@ -47,8 +47,8 @@ def finite_runs(logits: Float[np.ndarray, "R E K"]) -> Bool[np.ndarray, " R"]:
 
 
 def correctness(predicted: Int[np.ndarray, "R E"], labels: Int[np.ndarray, " E"]) -> Bool[np.ndarray, "R E"]:
-    """True where a run's predicted label is the right one; the label −1 (no prediction) is never right."""
-    return (predicted == labels) & (predicted >= 0)
+    """True where a run predicts the right class, 0..K−1; the label −1 (no prediction) is never right."""
+    return predicted == labels
 
 
 def accuracy_per_run(correct: Bool[np.ndarray, "R E"]) -> Float[np.ndarray, " R"]:
@@ -91,9 +91,9 @@ def ece_per_run(
 ) -> Float[np.ndarray, " R"]:
     """Top-label expected calibration error of each run, in [0, 1]; 0 is calibrated in every bin.
 
-    Σ_b (n_b/E) |accuracy of b − mean confidence of b| over equal-width bins (b/B, (b+1)/B] of the
-    confidence max_k p_k (Guo et al. 2017, arXiv 1706.04599, equation 3). Biased upward by about √(bins/E):
-    even a calibrated run has a positive value on a finite test set.
+    Σ_b (n_b/E) |accuracy of b − mean confidence of b| over equal-width bins (b/B, (b+1)/B] of the confidence max_k p_k
+    (Guo et al. 2017, arXiv 1706.04599, equation 3). Biased upward by up to 0.4 √(B/E): even a calibrated run has a
+    positive value on a finite test set.
 
     Args:
         logits: Logits; a run with a logit that is not finite gives NaN.

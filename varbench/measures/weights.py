@@ -1,8 +1,8 @@
 """How far apart the weights of two runs are: distance, cosine, and distance over travel from initialization.
 
-Differences are formed before anything is squared or summed, in float64: two vectors that differ by one unit
-in the last place of one weight have a distance above 0, and identical ones exactly 0. The shortcut ‖a‖² +
-‖b‖² − 2a·b cancels to noise there, even in float64.
+Differences are formed before anything is squared or summed, in float64: two vectors that differ by one unit in the last
+place of one weight have a distance above 0, and identical ones exactly 0. The shortcut ‖a‖² + ‖b‖² − 2a·b cancels to
+noise there, even in float64.
 """
 
 from __future__ import annotations
@@ -102,8 +102,8 @@ def distance_over_travel(
 ) -> Float[np.ndarray, "*shape"]:
     """‖a − b‖ over the mean of the two runs' distances from their own initial weights; 0 for identical weights.
 
-    About √2 for runs that leave one initialization in unrelated directions; far below 1 for runs that travel
-    together; more than 2 only where the initial weights themselves are further apart than the runs travelled.
+    About √2 for runs that leave one initialization in unrelated directions, at most 2 for any runs from one
+    initialization, far below 1 for runs that travel together.
 
     Args:
         squared: ‖a − b‖².

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from varbench.report.escape import latex, markdown
@@ -13,6 +13,7 @@ from varbench.report.numbers import Quantity, integer, number
 
 Cell = str | int | float | bool | Quantity | None
 READABLE_ROWS = 200
+WIDEST = 6  # columns that fit on a printed page
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,8 @@ def to_markdown(table: ReadableTable) -> str:
 
 
 def to_latex(table: ReadableTable) -> str:
-    """A booktabs table: no vertical rules, numbers to the right, notes in a line below."""
+    """A booktabs table: no vertical rules, numbers to the right, notes in a line below; wide ones are turned."""
+    table = _turned(table) if _is_wide(table) else table
     alignment = "".join("r" if numeric else "l" for numeric in table.numeric)
     lines = [
         r"% \usepackage{booktabs,amssymb}",
@@ -143,6 +145,19 @@ def to_latex(table: ReadableTable) -> str:
     notes += [latex(table.remainder)] if table.remainder else []
     lines += [rf"  \par\smallskip\footnotesize {' '.join(notes)}"] if notes else []
     return "\n".join([*lines, r"\end{table}"]) + "\n"
+
+
+def _is_wide(table: ReadableTable) -> bool:
+    """Whether a page would hold the rows side by side rather than the columns."""
+    return len(table.headers) > WIDEST and len(table.rows) < WIDEST and sum(table.numeric) >= len(table.headers) - 2
+
+
+def _turned(table: ReadableTable) -> ReadableTable:
+    columns = list(zip(*table.rows, strict=True))
+    rows = [(ReadableCell(header), *cells) for header, cells in zip(table.headers[1:], columns[1:], strict=True)]
+    headers = ("", *(cell.line for cell in columns[0]))
+    numeric = (False, *[True] * len(columns[0]))
+    return replace(table, headers=headers, numeric=numeric, rows=tuple(rows), n_rows=len(rows))
 
 
 def _read(cell: Cell, column: Column, marks: dict[str, str]) -> ReadableCell:

@@ -72,7 +72,7 @@ def bootstrap_estimate(
     n_examples: int | None,
     bounds: tuple[float, float] = UNBOUNDED,
 ) -> Estimate:
-    """A statistic with the bias-corrected and accelerated bootstrap interval over runs (Efron 1987, section 3).
+    """A statistic with the bias-corrected and accelerated bootstrap interval over runs (Efron 1987).
 
     The ends are the resamples' quantiles at Φ(z₀ + (z₀ + z) / (1 − a (z₀ + z))), z₀ from the share of
     resamples below the value (ties counted half), a = Σ d³ / (6 (Σ d²)^1.5) from d = mean − left-out
@@ -80,8 +80,8 @@ def bootstrap_estimate(
     formula, the percentile interval is given and the method says so. Resamples that are NaN are left out.
 
     Measured coverage of a nominal 95 %, R = 16 and 64 (1,500 repetitions): a mean of normal values .923 and
-    .945, of log-normal ones .905 and .929; a mean over pairs .934 to .953 and .944 to .956. For a mean at R
-    = 16 it is too short; Student's t is not.
+    .945, of log-normal ones .905 and .929; a mean over pairs .934 to .953 and .944 to .956. For a mean at
+    R = 16 it is too short; Student's t is not.
 
     Args:
         value: The statistic of the runs as they are.

@@ -91,13 +91,10 @@ def equivalence_of_means(
         return _undecided(margin, alpha, n_runs, MEANS, "a test over runs needs at least 2 runs in each condition")
     parts = [values.var(ddof=1) / len(values) if np.ptp(values) > 0 else 0.0 for values in (first, second)]
     total = float(sum(parts))
-    freedom = (
-        sum((part / total) ** 2 / (len(v) - 1) for part, v in zip(parts, (first, second), strict=True))
-        if total
-        else 1.0
-    )
+    shares = [part / total if total else 1.0 for part in parts]
+    inverse_freedom = shares[0] ** 2 / (len(first) - 1) + shares[1] ** 2 / (len(second) - 1)
     return _two_one_sided(
-        float(first.mean() - second.mean()), math.sqrt(total), 1.0 / freedom, margin, alpha, n_runs, MEANS
+        float(first.mean() - second.mean()), math.sqrt(total), 1.0 / inverse_freedom, margin, alpha, n_runs, MEANS
     )
 
 

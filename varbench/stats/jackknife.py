@@ -1,8 +1,7 @@
 """The jackknife over runs: an interval for any smooth statistic from its values with one run left out.
 
-Runs are the sample. A mean over pairs has R(R−1)/2 terms but only R independent runs behind them, so pairs
-are re-formed after a run is left out; an interval over pairs would be too short by a factor of three or
-more.
+Runs are the sample. A mean over pairs has R(R−1)/2 terms but only R independent runs behind them, so pairs are
+re-formed after a run is left out; an interval over pairs would be too short by a factor of three or more.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ TOO_FEW = "an interval by leaving out one run needs at least 3 runs"
 
 
 def jackknife_variance(left_out: Float[np.ndarray, " R"]) -> float:
-    """V = (R−1)/R · Σ_r (U₍r₎ − Ū)², U₍r₎ the statistic without run r (Efron & Stein 1981, equation 1.4).
+    """V = (R−1)/R · Σ_r (U₍r₎ − Ū)², U₍r₎ the statistic without run r (Efron & Stein 1981).
 
     Biased upward, never downward in expectation: by a factor near 2 for a mean over pairs to which single runs
     contribute nothing (unrelated random vectors, say). NaN if any value is.

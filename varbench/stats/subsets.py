@@ -37,12 +37,13 @@ def subset_jackknife(
 ) -> SubsetJackknife:
     """Leave-one-run-out averages of a score of subsets, from the subsets that do not contain the run.
 
-    Where the subsets are random (S independent uniform ones), the S_r that avoid run r are uniform among
-    those that avoid it, so their mean is unbiased for U₍r₎ with variance σ_r²/S_r, which s_r²/S_r estimates
-    (s_r² the sample variance of their scores). The noise is shared: its mean over r is the noise of the
-    overall average, with variance σ²/S. Since Σ_r (ε_r − ε̄)² = Σ ε_r² − R ε̄², the sum of squares of the
-    jackknife is too large by Σ_r s_r²/S_r − R s²/S in expectation, and the average itself has the
-    additional variance s²/S.
+    Where the subsets are random (S independent uniform ones), the S_r that avoid run r are uniform among those that
+    avoid it, so their mean U₍r₎ is unbiased, with the error ε_r = Σ_s e_rs, e_rs ≈ 1[r ∉ s] (h_s − U₍r₎) / S_r, h_s the
+    score of subset s. One subset moves all U₍r₎ of runs outside it together, so Σ_r (U₍r₎ − Ū)² exceeds its value for
+    all subsets by Σ_r ε_r² − R ε̄², in expectation Σ_s (Σ_r e_rs² − R ē_s²), estimated with S_r/(S_r−1) and S/(S−1)
+    for the means taken out. The average itself has the additional variance s²/S, s² the variance of the scores.
+    Measured on planted scores, R = 12 and M = 4: left uncorrected, V is 1.25 to 1.31 of its value at S = 60 and 1.04 at
+    S = 400; corrected .98 to 1.00 and 1.00.
 
     Args:
         scores: Score of each subset.
@@ -61,9 +62,11 @@ def subset_jackknife(
     shift = centered @ without / counts
     if exhaustive:
         return SubsetJackknife(value, value + shift, 0.0, 0.0)
-    spread = (centered**2 @ without - counts * shift**2) / (counts - 1)
+    influence = without * (centered[:, None] - shift) / counts
+    squares = np.square(influence).sum(axis=0) * counts / (counts - 1)
+    common = n_runs * np.square(influence.mean(axis=1)).sum() * len(scores) / (len(scores) - 1)
+    noise = float(squares.sum() - common)
     value_noise = float(scores.var(ddof=1) / len(scores))
-    noise = float((spread / counts).sum() - n_runs * value_noise)
     return SubsetJackknife(value, value + shift, noise, value_noise)
 
 

@@ -75,9 +75,12 @@ def resize(folder: Path, runs: int) -> None:
 
 def write(folder: Path, *, block: int, width: int, values: dict[str, np.ndarray]) -> list[str]:
     """Write one block of runs and name the chunk files, relative to the population's folder."""
-    group = _open(folder, "r+")
-    for name, value in values.items():
-        group[name][block * width : block * width + len(value)] = value
+    import zarr
+
+    with zarr.config.set({"array.write_empty_chunks": True}):  # a chunk of NaN equals the fill value, and is data
+        group = _open(folder, "r+")
+        for name, value in values.items():
+            group[name][block * width : block * width + len(value)] = value
     return [chunk_file(name, block) for name in values]
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,19 @@ class PopulationStore:
         """Every planned block: index and levels."""
         width, levels = self.manifest["width"], self.manifest["levels"]
         return [(i, tuple(levels[i * width : (i + 1) * width])) for i in range(-(-len(levels) // width))]
+
+    def check_levels(self, levels: Sequence[Levels]) -> None:
+        """Refuse levels of which the runs that are here are not the first ones.
+
+        Raises:
+            InputError: With both numbers and what to do.
+        """
+        old, new = self.manifest["levels"], [dict(row) for row in levels]
+        if new[: len(old)] != old:
+            raise InputError(
+                f"{self.folder} holds {len(old)} runs that are not the first {len(old)} of the {len(new)} asked for: "
+                f"ask for the same design with at least {len(old)} runs, or give another --out"
+            )
 
     def missing(self) -> list[tuple[int, tuple[Levels, ...]]]:
         """The planned blocks that are not committed whole yet."""
@@ -240,12 +254,8 @@ class PopulationStore:
 
     def _grow(self, plan: Plan) -> None:
         """Room for the plan's runs behind those that are there; a kill half-way is made good by the next call."""
+        self.check_levels(plan.levels)
         old, new = self.manifest["levels"], [dict(row) for row in plan.levels]
-        if new[: len(old)] != old:
-            raise InputError(
-                f"{self.folder} holds {len(old)} runs that are not the first {len(old)} of the {len(new)} asked for: "
-                f"ask for the same design with at least {len(old)} runs, or give another --out"
-            )
         arrays.resize(self.folder, len(new))
         if len(new) > len(old):
             metadata = {name for name in self.manifest["checksums"] if name.endswith("zarr.json")}

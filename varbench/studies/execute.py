@@ -216,7 +216,9 @@ def _claim(request: Request, jobs: Sequence[Job], out: Path, command: str) -> No
 def _check_same_pipeline(job: Job, folder: Path) -> None:
     if not (folder / "manifest.json").exists():
         return
-    found = PopulationStore.open(folder).manifest
+    store = PopulationStore.open(folder)
+    store.check_levels(job.plan.design.levels)
+    found = dict(store.manifest)
     here, there = environment()["device"]["platform"], found["device"]["platform"]
     if here != there:
         raise InputError(f"{folder} was trained on a {there}, and this is a {here}: give another --out")

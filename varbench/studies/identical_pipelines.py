@@ -134,6 +134,8 @@ def _similar_loss(main: Evidence) -> Part:
 
 
 def _away_from_control(main: Evidence, again: Evidence | None, measure: str, name: str) -> Part:
+    if main.arrays.finished.sum() < 2:
+        return Part(name, None, "Fewer than two runs finished, so that nothing can be compared.")
     ours = main.get(measure)
     control = again.get(measure).value if again is not None else None
     if ours.value is None or ours.low is None or ours.high is None or control is None:

@@ -1,23 +1,26 @@
 """The engine: many runs side by side in compiled programs, on every local device.
 
-A *block* is `width` runs: the lanes of one program on one device. With several devices one launch trains one block
-on each. The programs are written for one run, batched over the lanes and sharded over the devices, in that order,
-so that a block's bits depend neither on the other blocks nor on the number of devices.
+A *block* is `width` runs: the lanes of one program on one device. Each device takes the next block when it has
+finished one. The programs are written for one run and batched over the lanes. They are compiled for a single device
+and not sharded over a mesh: a program that is partitioned for two devices rounds differently from the same program
+on one, whereas here a block's bits depend neither on the other blocks nor on the number of devices.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from queue import SimpleQueue
+from threading import Lock
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from varbench.data import Dataset
 from varbench.keys import SOURCES
@@ -25,7 +28,7 @@ from varbench.models import Model, Options, build
 from varbench.training.design import Levels
 from varbench.training.optimizer import optimizer_of
 from varbench.training.recipe import Recipe
-from varbench.training.run import Arrays, Run, make_run
+from varbench.training.run import Arrays, Run, Score, make_run
 from varbench.training.strategy import Strategy, default_strategy
 from varbench.trees import Leaf, table
 
@@ -33,7 +36,7 @@ EVALUATION_BLOCK = 500
 CURVE_POINTS = 20
 CURVE_EXAMPLES = 2_000
 SEGMENTS = 40
-"""A launch goes back to the host at least so many times, for progress and interruption."""
+"""A block goes back to the host at least so many times, for progress and interruption."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +55,7 @@ class Block:
 
 
 class Progress(NamedTuple):
-    """Where a launch stands: steps done, steps in all, runs in training, their mean training loss."""
+    """Where the blocks in training stand: mean steps done, steps in all, runs, their mean training loss."""
 
     step: int
     steps: int
@@ -140,18 +143,10 @@ class Engine:
             curve_examples=CURVE_EXAMPLES,
         )
 
-    @cached_property
-    def mesh(self) -> jax.sharding.Mesh:
-        """One axis, `runs`, over the devices."""
-        devices = self.devices or tuple(jax.local_devices())
-        return jax.make_mesh((len(devices),), ("runs",), axis_types=(AxisType.Auto,), devices=devices)
-
-    @cached_property
-    def arrays(self) -> Arrays:
-        """The data set, once on every device."""
-        d = self.dataset
-        data = tuple(jnp.asarray(a) for a in (d.x_train, d.y_train, d.x_test, d.y_test))
-        return jax.device_put(Arrays(*data), NamedSharding(self.mesh, PartitionSpec()))
+    @property
+    def at_once(self) -> tuple[Any, ...]:
+        """The devices that are used, each for one block at a time."""
+        return self.devices or tuple(jax.local_devices())
 
     @cached_property
     def checkpoints(self) -> tuple[int, ...]:
@@ -172,7 +167,7 @@ class Engine:
     def _compiled(
         self, name: str, function: Callable[..., Any], *, lanes: int, donate: tuple[int, ...] = ()
     ) -> Callable[..., Any]:
-        """One run's function over the lanes of a block and the devices; the first `lanes` arguments are per run."""
+        """One run's function over the lanes of a block; the first `lanes` arguments are per run."""
 
         def batched(*args: Any) -> Any:
             self.traces[name] += 1
@@ -181,16 +176,19 @@ class Engine:
                 return lax.map(lambda lane: function(*lane, *shared), mine)
             return jax.vmap(lambda *lane: function(*lane, *shared))(*mine)
 
-        def sharded(*args: Any) -> Any:
-            specs = tuple(PartitionSpec("runs") if i < lanes else PartitionSpec() for i in range(len(args)))
-            return jax.shard_map(
-                batched, mesh=self.mesh, in_specs=specs, out_specs=PartitionSpec("runs"), check_vma=False
-            )(*args)
-
         # The random initialization runs once, but is slow to optimize: level 1 compiles it six times faster.
-        quick = name == "begin" and self.mesh.devices.flat[0].platform == "cpu"
+        quick = name == "begin" and self.at_once[0].platform == "cpu"
         options = {"xla_backend_optimization_level": 1} if quick else None
-        return jax.jit(sharded, donate_argnums=donate, compiler_options=options)
+        return jax.jit(batched, donate_argnums=donate, compiler_options=options)
+
+    def _trace(self, arrays: Arrays) -> None:
+        """Trace every program once, here, so that the threads of several devices find it traced."""
+        levels = self._padded(({source: 0 for source in SOURCES},))
+        carry, fixed, _ = self._programs["begin"].eval_shape(levels, arrays)  # type: ignore[attr-defined]
+        step = np.int32(0)
+        self._programs["advance"].eval_shape(carry, fixed, levels, arrays, step, step)  # type: ignore[attr-defined]
+        self._programs["score"].eval_shape(carry, arrays, step)  # type: ignore[attr-defined]
+        self._programs["finish"].eval_shape(carry, fixed, arrays)  # type: ignore[attr-defined]
 
     def blocks_of(self, levels: Sequence[Levels]) -> list[tuple[Levels, ...]]:
         """The runs cut into blocks of `width`; the last one may be short and is padded when it is trained."""
@@ -204,63 +202,99 @@ class Engine:
 
         Args:
             blocks: (index, levels of up to `width` runs) each; the index is handed through.
-            listen: Called a few dozen times per launch.
+            listen: Called a few dozen times per block, from the devices' threads, one at a time.
 
         Yields:
             A `Block` per block, in the order given.
         """
-        at_once = self.mesh.size
-        for start in range(0, len(blocks), at_once):
-            yield from self._launch(blocks[start : start + at_once], listen)
+        if not blocks:
+            return
+        devices: SimpleQueue[Any] = SimpleQueue()
+        data = self.dataset
+        host = Arrays(*(np.asarray(a) for a in (data.x_train, data.y_train, data.x_test, data.y_test)))
+        for device in self.at_once:
+            devices.put((device, jax.device_put(host, device)))
+        self._trace(jax.eval_shape(lambda: jax.tree.map(jnp.asarray, host)))
+        watch = _Watch(self.run.steps, listen)
 
-    def _launch(self, blocks: Sequence[tuple[int, tuple[Levels, ...]]], listen: Listener | None) -> Iterator[Block]:
-        programs, steps, arrays = self._programs, self.run.steps, self.arrays
-        levels = self._padded([runs for _, runs in blocks])
+        def task(index: int, levels: tuple[Levels, ...]) -> Block:
+            device, arrays = devices.get()
+            try:
+                return self._train_block(index, levels, device, arrays, watch)
+            finally:
+                devices.put((device, arrays))
+
+        pool = ThreadPoolExecutor(len(self.at_once), thread_name_prefix="varbench")
+        try:
+            for future in [pool.submit(task, index, levels) for index, levels in blocks]:
+                block = future.result()
+                watch.forget(block.index)
+                yield block
+        finally:
+            watch.stopped = True
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _train_block(
+        self, index: int, members: tuple[Levels, ...], device: Any, arrays: Arrays, watch: _Watch
+    ) -> Block:
+        programs, steps = self._programs, self.run.steps
+        levels = jax.device_put(self._padded(members), device)
         carry, fixed, initial = programs["begin"](levels, arrays)
         points, step, since = [], 0, 0
-        runs = sum(len(block) for _, block in blocks)
         longest = max(1, -(-steps // SEGMENTS))
         for checkpoint in self.checkpoints:
-            total = 0.0
+            losses: Any = 0.0
             while step < checkpoint:
                 stop = min(step + longest, checkpoint)
-                carry = programs["advance"](carry, fixed, levels, arrays, step, stop)
-                total = carry.loss + total
-                if listen is not None:
-                    mean = float(np.mean(np.asarray(carry.loss))) / (stop - step)
-                    listen(Progress(stop, steps, runs, mean))
+                carry = programs["advance"](carry, fixed, levels, arrays, np.int32(step), np.int32(stop))
+                losses = np.asarray(carry.loss) + losses
+                watch.report(index, stop, len(members), float(np.mean(carry.loss)) / (stop - step))
                 step = stop
-            points.append(programs["score"](carry._replace(loss=total), arrays, step - since))
+            points.append(programs["score"](carry._replace(loss=losses), arrays, np.int32(step - since)))
             since = step
         outcome = jax.device_get(programs["finish"](carry, fixed, arrays))
-        initial = np.asarray(initial)
-        curves = {
-            "train_loss": np.stack([p.train_loss for p in points], 1),
-            "test_loss": np.stack([p.test_loss for p in points], 1),
-            "test_accuracy": np.stack([p.test_accuracy for p in points], 1),
-        }
+        rows = slice(0, len(members))
         finite = np.isfinite(outcome.weights).all(1) & np.isfinite(outcome.logits).all((1, 2))
-        finite &= np.isfinite(outcome.train_loss)
-        for lane, (index, members) in enumerate(blocks):
-            rows = slice(lane * self.strategy.width, lane * self.strategy.width + len(members))
-            yield Block(
-                index,
-                members,
-                outcome.logits[rows],
-                outcome.weights[rows],
-                initial[rows],
-                outcome.train_loss[rows],
-                outcome.train_accuracy[rows],
-                {name: curve[rows] for name, curve in curves.items()},
-                finite[rows],
-            )
+        curves = {name: np.stack([getattr(p, name) for p in points], 1)[rows] for name in Score._fields}
+        return Block(
+            index=index,
+            levels=members,
+            logits=outcome.logits[rows],
+            weights=outcome.weights[rows],
+            initial_weights=np.asarray(initial)[rows],
+            train_loss=outcome.train_loss[rows],
+            train_accuracy=outcome.train_accuracy[rows],
+            curves=curves,
+            finished=(finite & np.isfinite(outcome.train_loss))[rows],
+        )
 
-    def _padded(self, blocks: Sequence[tuple[Levels, ...]]) -> dict[str, jax.Array]:
-        """Levels [devices × width] per source: short blocks repeat their first run, missing blocks the first block."""
-        rows: list[Levels] = []
-        for i in range(self.mesh.size):
-            block = blocks[i] if i < len(blocks) else blocks[0]
-            rows += [*block, *[block[0]] * (self.strategy.width - len(block))]
-        sharding = NamedSharding(self.mesh, PartitionSpec("runs"))
-        columns = {source: np.array([row[source] for row in rows], np.uint32) for source in SOURCES}
-        return {source: jax.device_put(column, sharding) for source, column in columns.items()}
+    def _padded(self, members: Sequence[Levels]) -> dict[str, np.ndarray]:
+        """Levels [width] per source; a short block repeats its first run."""
+        rows = [*members, *[members[0]] * (self.strategy.width - len(members))]
+        return {source: np.array([row[source] for row in rows], np.uint32) for source in SOURCES}
+
+
+class _Watch:
+    """What the threads tell of their blocks, put together for the listener; and the way to stop them."""
+
+    def __init__(self, steps: int, listen: Listener | None):
+        self.stopped = False
+        self._steps, self._listen = steps, listen
+        self._lock, self._active = Lock(), dict[int, tuple[int, int, float]]()
+
+    def report(self, index: int, step: int, runs: int, loss: float) -> None:
+        """A block's state after a segment; ends its thread where the training was given up."""
+        if self.stopped:
+            raise KeyboardInterrupt
+        with self._lock:
+            self._active[index] = (step, runs, loss)
+            states = list(self._active.values())
+            runs = sum(r for _, r, _ in states)
+            step, loss = (sum(state[i] * state[1] for state in states) / runs for i in (0, 2))
+            if self._listen is not None:
+                self._listen(Progress(round(step), self._steps, runs, loss))
+
+    def forget(self, index: int) -> None:
+        """A block was handed over and counts as done."""
+        with self._lock:
+            self._active.pop(index, None)

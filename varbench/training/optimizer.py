@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import optax
 
 from varbench.errors import InputError
@@ -21,19 +23,24 @@ def optimizer_of(recipe: Recipe, *, steps: int) -> optax.GradientTransformation:
         steps: Optimizer steps of the whole run, for the cosine.
 
     Raises:
-        InputError: If optax has no such optimizer, or the warm-up is longer than the run.
+        InputError: If optax has no such optimizer, it cannot be used here, or the warm-up is longer than the run.
     """
     rate = _schedule(recipe, steps=steps)
-    parts = [] if recipe.clip is None else [optax.clip_by_global_norm(recipe.clip)]
+    clip = optax.identity() if recipe.clip is None else optax.clip_by_global_norm(recipe.clip)
     if recipe.optimizer == "sgd":
-        parts += [_l2(recipe), optax.sgd(rate, momentum=recipe.momentum or None, nesterov=recipe.nesterov)]
-    else:
-        make = _by_name(recipe.optimizer)
+        sgd = optax.sgd(rate, momentum=recipe.momentum or None, nesterov=recipe.nesterov)
+        return optax.chain(clip, _l2(recipe), sgd)
+    make = _by_name(recipe.optimizer)
+    try:
         if "weight_decay" in inspect.signature(make).parameters:
-            parts += [make(rate, weight_decay=recipe.weight_decay)]
+            optimizer = optax.chain(clip, make(rate, weight_decay=recipe.weight_decay))
         else:
-            parts += [_l2(recipe), make(rate)]
-    return optax.chain(*parts)
+            optimizer = optax.chain(clip, _l2(recipe), make(rate))
+        _try(optimizer)
+    except (TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"recipe.optimizer = {recipe.optimizer!r} cannot be used here: {reason}") from None
+    return optimizer
 
 
 def _l2(recipe: Recipe) -> optax.GradientTransformation:
@@ -49,8 +56,18 @@ def _by_name(name: str) -> Callable[..., optax.GradientTransformation]:
     return getattr(optax, name)
 
 
+def _try(optimizer: optax.GradientTransformation) -> None:
+    """Fails for what needs more than gradients and weights (a line search), or takes no schedule."""
+    weights = jax.ShapeDtypeStruct((2, 2), jnp.float32)
+    state = jax.eval_shape(optimizer.init, weights)
+    jax.eval_shape(lambda g, s, w: optimizer.update(g, s, w), weights, state, weights)
+
+
 def _takes_rate(function: Callable[..., Any]) -> bool:
+    """Whether a function of optax makes an optimizer from a learning rate, without randomness of its own."""
     parameters = list(inspect.signature(function).parameters.values())
+    if function.__name__.startswith("scale_by") or {"key", "seed"} & {p.name for p in parameters}:
+        return False
     required = [p.name for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
     return bool(parameters) and parameters[0].name == "learning_rate" and required in (["learning_rate"], [])
 

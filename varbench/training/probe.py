@@ -37,7 +37,7 @@ def fastest_strategy(recipe: Recipe, dataset: Dataset) -> Strategy:
 
 def _runs_per_second(engine: Engine) -> float:
     """After one launch that compiles, the rate of the second one."""
-    runs = engine.strategy.width * engine.mesh.size
+    runs = engine.strategy.width * len(engine.at_once)
     blocks = list(enumerate(engine.blocks_of(together(runs, sources=engine.recipe.active_sources()).levels)))
     list(engine.train(blocks))
     started = time.monotonic()

@@ -73,8 +73,6 @@ class Recipe:
     """Arithmetic of the model; parameters and optimizer stay float32."""
 
     def __post_init__(self) -> None:
-        if self.hidden is not None:
-            object.__setattr__(self, "hidden", tuple(self.hidden))
         for field, hint in _hints().items():
             object.__setattr__(self, field, _typed(field, getattr(self, field), hint))
         if self.steps is None and self.epochs is None:
@@ -155,7 +153,7 @@ def recipe_from_dict(fields: dict[str, Any], *, where: str) -> Recipe:
     known = [field.name for field in dataclasses.fields(Recipe)]
     for name in fields:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
+            near = difflib.get_close_matches(str(name), known, n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise InputError(f"{where}: a recipe has no field {name!r}: {hint}known are {', '.join(known)}")
     return Recipe(**fields)
@@ -175,7 +173,12 @@ def recipe_from_toml(path: Path) -> Recipe:
         raise InputError(f"{path} is not a TOML file: {error}") from None
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
-    return recipe_from_dict(fields.get("recipe", fields), where=str(path))
+    table = fields.pop("recipe", fields)
+    if not isinstance(table, dict):
+        raise InputError(f"{path}: recipe = {table!r}: a table [recipe] with the recipe's fields was expected")
+    if fields is not table and fields:
+        raise InputError(f"{path}: {', '.join(fields)} beside the table [recipe]: put every field into the table")
+    return recipe_from_dict(table, where=str(path))
 
 
 def field_meanings() -> dict[str, str]:
@@ -207,8 +210,8 @@ def _typed(field: str, value: Any, hint: Any) -> Any:
             if isinstance(value, list | tuple) and all(type(v) is int for v in value):
                 return tuple(value)
         elif option is float:
-            if type(value) in (int, float):
-                return float(value)
+            if type(value) is float or (type(value) is int and abs(value) < 2**53):
+                return value + 0.0  # also turns -0.0, which is another text, into 0.0
         elif type(value) is option:
             return value
     choices = [repr(c) for o in options if typing.get_origin(o) is Literal for c in typing.get_args(o)]
@@ -240,6 +243,8 @@ def _check(recipe: Recipe) -> None:
         value = getattr(recipe, field)
         if value is not None and value < minimum:
             raise InputError(f"recipe.{field} = {value}: at least {minimum} was expected")
+        if value is not None and value >= 2**31:
+            raise InputError(f"recipe.{field} = {value}: less than 2³¹ was expected")
     if recipe.hidden is not None and (not recipe.hidden or min(recipe.hidden) < 1):
         raise InputError(f"recipe.hidden = {list(recipe.hidden)}: one or more sizes of at least 1 were expected")
     if recipe.lr == 0 or recipe.clip == 0:

@@ -1,0 +1,132 @@
+"""At the edge every measure gives a defined value or a named reason: no NaN, no warning, no exception."""
+
+import math
+
+import numpy as np
+import pytest
+
+from tests.analysis.populations import degenerate, population, with_arrays
+from varbench.analysis.catalogue import MEASURES, estimates
+
+CASES = degenerate()
+
+
+def values(case, *names):
+    return {(name, at): estimate for name, at, estimate in estimates(CASES[case], names=names or None, key=0)}
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("name", MEASURES)
+def test_defined_or_with_a_reason(case, name):
+    for _, _, estimate in estimates(CASES[case], names=[name], key=0):
+        for number in (estimate.value, estimate.low, estimate.high):
+            assert number is None or (type(number) is float and math.isfinite(number))
+        if estimate.value is None or estimate.low is None:
+            assert len(estimate.reason) > 10
+        else:
+            assert estimate.reason == ""
+            assert estimate.low <= estimate.high
+
+
+def test_one_run_has_its_own_scores_without_an_interval_and_nothing_between_runs():
+    found = values("one run")
+    run = population(1)
+    for name in ("accuracy", "loss", "brier", "ece"):
+        assert found[name, None].value is not None
+        assert (found[name, None].low, found[name, None].reason) == (
+            None,
+            "an interval over runs needs at least 2 runs",
+        )
+    assert found["accuracy", None].value == run.accuracy[0]
+    for name in ("disagreement", "logit_correlation", "weight_distance", "js_divergence"):
+        assert (found[name, None].value, found[name, None].reason) == (None, "a mean over pairs needs at least 2 runs")
+    assert found["accuracy_sd", None].value is None
+    assert found["ensemble_gain", None].reason == "an ensemble curve needs at least 4 finished runs, there are 1"
+
+
+def test_two_runs_have_a_disagreement_without_an_interval():
+    disagreement = values("two runs")["disagreement", None]
+    first, second = population(2).predicted_labels
+    assert disagreement.value == (first != second).mean()
+    assert (disagreement.low, disagreement.reason) == (None, "an interval by leaving out one run needs at least 3 runs")
+
+
+def test_equal_runs_are_exactly_alike():
+    found = values("all runs equal")
+    zero = ["accuracy_sd", "loss_sd", "disagreement", "disagreement_over_error", "js_divergence", "tv_distance",
+            "weight_distance", "equivalent_loss", "accuracy_sd_independent", "accuracy_sd_distribution"]  # fmt: skip
+    for name in zero:
+        estimate = found[name, None]
+        assert (estimate.value, estimate.low, estimate.high) == (0.0, 0.0, 0.0), name
+    assert found["weight_cosine", None].value == 1.0
+    assert found["weight_distance", "dense/bias"].high == 0.0
+    assert found["logit_correlation", None].value == pytest.approx(1.0, abs=1e-12)
+    assert found["error_consistency", None].value == 1.0
+    assert found["instability_share", 0.01].reason == "no two runs disagree"
+    assert found["ensemble_gain", 4].value == pytest.approx(0.0, abs=1e-15)
+    assert found["ensemble_disagreement", 2].value == 0.0
+
+
+def test_without_an_error_ratios_and_kappa_are_not_defined_and_say_so():
+    found = values("perfect")
+    assert (found["accuracy", None].value, found["accuracy", None].high) == (1.0, 1.0)
+    assert found["disagreement_over_error", None].reason == "no run makes an error"
+    assert "both right" in found["error_consistency", None].reason
+    assert found["accuracy_sampling_se", None].value == 0.0
+
+
+def test_one_class_leaves_nothing_to_predict():
+    found = values("one class")
+    assert found["accuracy", None].value == 1.0
+    assert found["loss", None].value == 0.0
+    assert found["disagreement", None].value == 0.0
+
+
+def test_one_example_cannot_tell_runs_from_test_noise():
+    estimate = values("one example")["accuracy_sd_distribution", None]
+    assert (estimate.value, estimate.reason) == (None, "telling runs from test noise needs at least 2 test examples")
+
+
+@pytest.mark.parametrize("case", ["NaN logits in one run", "one run diverged"])
+def test_a_lost_run_counts_in_labels_and_is_left_out_of_losses(case):
+    found = values(case)
+    others = np.delete(population().accuracy, 3)
+    assert found["accuracy", None].value == pytest.approx(others.sum() / 9)
+    assert (found["accuracy", None].n_runs, found["loss", None].n_runs) == (9, 8)
+    alone = with_arrays(
+        population(),
+        **{
+            name: np.delete(getattr(population(), name), 3, axis=0)
+            for name in ("logits", "finished", "weights", "initial_weights", "train_loss", "train_accuracy")
+        },
+    )
+    for name in ("loss", "logit_correlation", "ensemble_brier"):
+        expected = [e.value for _, _, e in estimates(alone, names=[name], key=0)]
+        assert [e.value for (n, _), e in found.items() if n == name] == pytest.approx(expected)
+    between = estimates(alone, names=["disagreement"], key=0)[0][2].value
+    assert found["disagreement", None].value == pytest.approx((between * 28 + 8) / 36)
+
+
+def test_what_was_not_stored_is_named():
+    found = values("no weights")
+    assert found["weight_distance", None].reason == "the population was stored without its weights"
+    assert found["initial_weight_cosine", None].reason == "the population was stored without its initial weights"
+    assert "training examples" in values("no training scores")["train_loss", None].reason
+
+
+def test_a_run_without_its_training_loss_is_left_out_of_that_alone():
+    base = population()
+    losses = base.train_loss.copy()
+    losses[2] = np.nan
+    found = estimates(with_arrays(base, train_loss=losses), names=["train_loss", "train_accuracy"], key=0)
+    assert [estimate.n_runs for _, _, estimate in found] == [8, 9]
+    assert found[0][2].value == pytest.approx(np.delete(losses, 2).mean())
+
+
+def test_weights_that_never_moved_have_a_distance_and_no_travel():
+    found = values("weights never moved")
+    assert found["weight_distance", None].value > 0
+    assert (
+        found["weight_distance_over_travel", None].reason == "two of the runs did not move from their initial weights"
+    )
+    assert "no direction" in values("weights are all zero")["weight_cosine", None].reason

@@ -1,0 +1,150 @@
+"""Figures: what is drawn is what the document says, in the same bytes every time."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from varbench.report.document import read_document
+from varbench.report.figures import matrices, runs, tracks
+from varbench.report.figures.registry import KINDS
+from varbench.report.figures.style import ellipsis, log_number, spread_offsets
+from varbench.report.figures.write import drawing, figure_pdf, figure_svg
+from varbench.report.numbers import Quantity
+from varbench.report.sections import TITLES
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture(autouse=True)
+def _style():
+    with drawing():
+        yield
+
+
+def drawn(kind, document):
+    return {panel.name: panel for panel in kind.panels(read_document(document))}
+
+
+def svg_of(panel):
+    return figure_svg(panel.figure, name=panel.name, alt=panel.alt)
+
+
+def test_kinds_are_registered_once_under_known_sections():
+    assert len({kind.name for kind in KINDS}) == len(KINDS)
+    assert {kind.section for kind in KINDS} == set(TITLES)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_nothing_is_drawn_without_data(kind, minimal):
+    assert not list(kind.panels(read_document(minimal)))
+    assert not list(kind.tables(read_document(minimal)))
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_svg_is_well_formed_deterministic_and_undated(kind, document):
+    first, second = drawn(kind, document), drawn(kind, document)
+    assert first
+    for name, panel in first.items():
+        svg = svg_of(panel)
+        assert svg == svg_of(second[name])
+        root = ElementTree.fromstring(svg)
+        assert root.attrib["aria-label"] == panel.alt
+        assert not re.search(r"\b20\d\d-\d\d-\d\d", svg)
+        ids = [node.attrib["id"] for node in root.iter() if "id" in node.attrib]
+        assert len(ids) == len(set(ids))
+        assert set(re.findall(r"url\(#([^)]+)\)", svg)) <= set(ids)
+
+
+def test_pdf_is_deterministic_and_undated(document):
+    first, second = (figure_pdf(drawn(runs.KIND, document)["runs--digits-mlp"].figure) for _ in range(2))
+    assert first == second
+    assert first.startswith(b"%PDF")
+    assert b"CreationDate" not in first
+
+
+def test_every_finished_run_is_a_point_and_every_diverged_one_a_cross(document):
+    panel = drawn(runs.KIND, document)["runs--mnist1d-mlp"]
+    accuracy, loss = panel.figure.axes
+    data = document["plots"]["mnist1d-mlp"]["runs"]
+    for axes, name in ((accuracy, "accuracy"), (loss, "loss")):
+        points, crosses = (
+            [line.get_xdata() for line in axes.lines if line.get_marker() in markers] for markers in ("oD", "x")
+        )
+        finished = [x for x, ok in zip(data[name], data["finished"], strict=True) if ok]
+        np.testing.assert_array_equal(points[0], finished)
+        assert [len(x) for x in crosses] == [1]
+    assert "1 of 8 runs diverged" in panel.alt
+
+
+def test_population_of_which_no_run_finished_is_shown(document):
+    document["plots"]["digits-mlp"]["runs"] = {"accuracy": [0.0] * 8, "loss": [None] * 8, "finished": [False] * 8}
+    panel = drawn(runs.KIND, document)["runs--digits-mlp"]
+    assert "8 runs, none of them finished. 8 of 8 runs diverged." in panel.alt
+
+
+def test_matrix_is_drawn_in_the_order_of_the_clustering_without_diverged_runs(document):
+    plots = document["plots"]["mnist1d-mlp"]
+    panel = drawn(matrices.KIND, document)["matrix-disagreement--mnist1d-mlp"]
+    pixels = panel.figure.axes[0].images[0].get_array()
+    order = plots["order"]
+    matrix = np.array(plots["matrices"]["disagreement"])[np.ix_(order, order)]
+    lost = order.index(0)
+    assert (pixels[lost] == matrices.BLANK).all()
+    kept = [i for i in range(8) if i != lost]
+    low, high = np.unravel_index(np.argmax(np.where(np.eye(8, dtype=bool), 0, matrix)[np.ix_(kept, kept)]), (7, 7))
+    darkest = pixels[np.ix_(kept, kept)].sum(-1).astype(int)
+    assert darkest.min() == darkest[low, high]
+    assert (pixels[np.arange(8), np.arange(8)][kept] == 255).all()
+    assert "Gray: 1 diverged" in panel.caption
+
+
+@given(arrays(np.float64, st.just((11, 11)), elements=st.floats(0, 1)), st.integers(1, 11))
+def test_shrinking_a_matrix_takes_means_of_blocks(matrix, size):
+    blocks = np.array_split(np.arange(11), size)
+    expected = [[matrix[np.ix_(a, b)].mean() for b in blocks] for a in blocks]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(matrices, "LARGEST_DRAWN", size)
+        np.testing.assert_allclose(matrices._shrink(matrix), expected, atol=1e-12)
+
+
+def test_large_matrix_is_drawn_small(document):
+    large = np.random.default_rng(0).random((600, 600))
+    document["plots"]["digits-mlp"]["matrices"] = {"disagreement": (large + large.T).tolist()}
+    panel = drawn(matrices.KIND, document)["matrix-disagreement--digits-mlp"]
+    assert len(svg_of(panel)) < 300_000
+    assert "600 by 600" in panel.alt
+
+
+@given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=60).map(np.array))
+def test_offsets_stay_in_the_strip_and_part_equal_points(values):
+    offsets = spread_offsets(values)
+    assert (np.abs(offsets) <= 1).all()
+    np.testing.assert_array_equal(offsets, spread_offsets(values))
+    for value in np.unique(values):
+        same = offsets[values == value]
+        assert len(np.unique(same)) == len(same)
+
+
+def test_tracks_of_very_different_size_get_a_logarithmic_scale_with_a_place_for_zero():
+    points = [Quantity(0.83, 0.82, 0.84), Quantity(4e-5, 3e-5, 5e-5), Quantity(0.0)]
+    rows = [tracks.Track(str(i), "", (tracks.Point(q),)) for i, q in enumerate(points)]
+    axes = tracks.track_figure("T", rows, unit="").axes[0]
+    placed = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o"]
+    np.testing.assert_allclose(placed[:2], np.log10([0.83, 4e-5]))
+    assert placed[2] == -5 - tracks.ZERO_SLOT
+    labels = [tick.get_text() for tick in axes.get_xticklabels()]
+    assert labels[0] == "0"
+    assert labels[1] == "10⁻⁵"
+
+
+def test_short_forms():
+    assert [log_number(x) for x in (1e-5, 0.001, 0.1, 1, 100.0, 1e6)] == ["10⁻⁵", "0.001", "0.1", "1", "100", "10⁶"]
+    assert ellipsis("a long name that ends in its point", 12) == "a long…point"
+    assert ellipsis("short", 12) == "short"

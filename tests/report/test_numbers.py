@@ -1,0 +1,116 @@
+"""Numbers as they are written: cases by hand, and what must hold for every interval."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from varbench.report.numbers import Quantity, difference, duration, integer, number
+
+WRITTEN = [
+    # value, low, high, unit, text
+    (0.9213, 0.9210, 0.9216, "fraction", "92.13 % [92.10, 92.16]"),
+    (0.649, 0.645, 0.653, "fraction", "64.9 % [64.5, 65.3]"),
+    (0.64897, 0.64461, 0.65338, "fraction", "64.90 % [64.46, 65.34]"),
+    (0.437, 0.404, 0.469, "fraction", "43.7 % [40.4, 46.9]"),
+    (0.039, 0.015, 0.133, "pp", "3.9 pp [1.5, 13.3]"),
+    (0.0186, 0.0142, 0.0230, "pp", "1.86 pp [1.42, 2.30]"),
+    (-0.001, -0.0243, 0.0227, "pp", "−0.1 pp [−2.4, 2.3]"),
+    (1.3462, 1.3211, 1.3704, "nats", "1.346 nats [1.321, 1.370]"),
+    (0.99113, 0.98701, 0.99513, "distance", "0.9911 [0.9870, 0.9951]"),
+    (1.04, 0.91, 1.17, "ratio", "1.04 [0.91, 1.17]"),
+    (0.0504, 0.0012, 0.0996, "", "0.050 [0.001, 0.100]"),  # a half-width of 0.0492 has two digits at three decimals
+    (0.1130, 0.0134, 0.2126, "", "0.11 [0.01, 0.21]"),  # one of 0.0996 rounds to 0.10
+    (12345.6, 12000.0, 12700.0, "steps", "12,346 steps [12,000, 12,700]"),
+    (3.21e-9, 2.93e-9, 3.49e-9, "nats", "3.21 × 10⁻⁹ nats [2.93 × 10⁻⁹, 3.49 × 10⁻⁹]"),
+    (2.3e-9, None, None, "fraction", "2.30 × 10⁻⁷ %"),
+    (1234567.0, 1.2e6, 1.27e6, "", "1.235 × 10⁶ [1.200 × 10⁶, 1.270 × 10⁶]"),
+    (0.0, None, None, "fraction", "0 (exactly)"),
+    (0.0, 0.0, 0.0, "distance", "0 (exactly)"),
+    (-0.0, 0.0, 0.0, "distance", "0 (exactly)"),
+    (0.0, 0.0, 0.0042, "fraction", "0.00 % [0.00, 0.42]"),
+    (1.0, 1.0, 1.0, "fraction", "100 % (no spread)"),
+    (0.324, 0.324, 0.324 + 1e-16, "fraction", "32.4 % [32.4, 32.4]"),
+    (0.5, 0.1, None, "", "0.500 [0.100, …]"),
+    (None, None, None, "fraction", "—"),
+]
+
+
+@pytest.mark.parametrize(("value", "low", "high", "unit", "text"), WRITTEN)
+def test_quantity_is_written_as_by_hand(value, low, high, unit, text):
+    assert Quantity(value, low, high, unit).text == text
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (0.372, "fraction", "37.2 %"),
+        (0.9997, "fraction", "99.97 %"),
+        (0.973, "fraction", "97.3 %"),
+        (1.0, "fraction", "100 %"),
+        (0.0, "fraction", "0 %"),
+        (0.0052, "fraction", "0.520 %"),
+        (1.5832, "nats", "1.58 nats"),
+        (15210.0, "count", "15,210"),
+        (None, "nats", "—"),
+    ],
+)
+def test_number_alone_has_three_digits(value, unit, text):
+    assert number(value, unit) == text
+
+
+def test_difference_of_fractions_reads_in_points_with_its_sign():
+    assert difference(0.0123, "fraction") == "+1.23 pp"
+    assert difference(-0.0123, "fraction") == "−1.23 pp"
+    assert difference(0.25, "nats") == "+0.250 nats"
+    assert difference(0.0, "fraction") == "0"
+    assert difference(None, "fraction") == "—"
+
+
+def test_durations_and_counts():
+    written = [duration(s) for s in (0.42, 8.13, 99.4, 99.6, 200, 3599.7, 7500, None)]
+    assert written == ["0.42 s", "8.1 s", "99 s", "1 min 40 s", "3 min 20 s", "1 h 00 min", "2 h 05 min", "—"]
+    assert [integer(n) for n in (0, 999, 15210, None)] == ["0", "999", "15,210", "—"]
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_number_that_is_not_finite_is_refused(bad):
+    with pytest.raises(ValueError, match="must be finite"):
+        _ = Quantity(bad).text
+
+
+finite = st.floats(-1e9, 1e9, allow_nan=False).map(lambda x: 0.0 if abs(x) < 1e-250 else x)
+
+
+@given(st.tuples(finite, finite, finite).map(sorted), st.sampled_from(["fraction", "pp", "nats", ""]))
+def test_what_is_shown_is_the_interval_up_to_a_rounding_smaller_than_the_uncertainty(ends, unit):
+    low, value, high = ends
+    if high - low <= 1e-9 * max(abs(low), abs(high)):
+        return
+    shown = [_read(text) for text in _numbers(Quantity(value, low, high, unit).text)]
+    scale = 100 if unit in ("fraction", "pp") else 1
+    half = (high - low) / 2 * scale
+    assert shown[1] <= shown[0] <= shown[2]
+    for text, exact in zip(shown, (value, low, high), strict=True):
+        assert abs(text - exact * scale) <= max(0.051 * half, 1e-4 * max(abs(low), abs(high)) * scale)
+
+
+@given(finite, st.sampled_from(["fraction", "nats", ""]))
+def test_sign_and_zero_are_never_misleading(value, unit):
+    text = number(value, unit)
+    assert "-" not in text  # the typographic minus only
+    assert not re.search(r"−0(\.0*)?(?![.\d])", text)  # no negative zero
+    if value:
+        assert _read(_numbers(text)[0]) != 0  # a number that is not zero is not shown as one
+
+
+def _numbers(text: str) -> list[str]:
+    return re.findall(r"−?[\d,]*\d(?:\.\d+)?(?: × 10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?", text)
+
+
+def _read(text: str) -> float:
+    mantissa, _, exponent = text.replace("−", "-").replace(",", "").partition(" × 10")
+    return float(f"{mantissa}e{exponent.translate(str.maketrans('⁻⁰¹²³⁴⁵⁶⁷⁸⁹', '-0123456789')) or 0}")

@@ -1,0 +1,357 @@
+"""The report folder as a whole."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from varbench.errors import InputError
+from varbench.report import render
+from varbench.report.numbers import Quantity
+
+from .synthetic import POPULATIONS, Population, build
+
+VOID = frozenset({"meta", "br", "link", "img", "hr", "input"})
+NAUGHTY = '<script>alert("x")</script> & $x_1$ \\input{a} | [b](http://c) `d`'
+
+
+class Page(HTMLParser):
+    """Checks nesting while reading, and collects what tests ask about."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.headings: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        names = [name for name, _ in attributes]
+        assert len(names) == len(set(names)), f"<{tag}> repeats an attribute"
+        self.tags.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.words.append(data)
+        if self.open and self.open[-1] == "h2":
+            self.headings.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+    def values(self, attribute: str) -> list[str]:
+        return [attributes[attribute] or "" for _, attributes in self.tags if attribute in attributes]
+
+
+@pytest.fixture(scope="session")
+def page(report: Path) -> Page:
+    return Page((report / "index.html").read_text())
+
+
+def read_page(folder: Path) -> Page:
+    return Page((folder / "index.html").read_text())
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(path.read_text())))
+
+
+PROGRAM = """
+import json, sys
+from pathlib import Path
+from varbench.report import render
+heavy = {"matplotlib", "jinja2", "numpy", "jax"} & set(sys.modules)
+assert not heavy, heavy
+documents, out = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
+render(documents["pdf"], out / "pdf")
+from varbench.report.figures import write
+write.figure_pdf = lambda figure: b""
+render(documents["whole"], out / "whole")
+banned = [m for m in sys.modules if m.split(".")[0] in ("jax", "flax") or m.startswith("varbench.training")]
+assert not banned, banned
+"""
+
+
+def test_two_renders_in_two_processes_are_the_same_bytes(small, tmp_path):
+    plots = {name: {"runs": plot["runs"], "flips": plot["flips"][:1]} for name, plot in small["plots"].items()}
+    documents = {"whole": small, "pdf": {**small, "estimates": [], "plots": plots}}  # PDFs take most of the time
+    (tmp_path / "in.json").write_text(_with_other_key_order(documents))
+    here, there = tmp_path / "here", tmp_path / "there"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PROGRAM, str(tmp_path / "in.json"), str(there)],
+        env={**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "SOURCE_DATE_EPOCH": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    render(documents["pdf"], here / "pdf")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("varbench.report.figures.write.figure_pdf", lambda figure: b"")
+        render(documents["whole"], here / "whole")
+    files = sorted(path.relative_to(here) for path in here.rglob("*") if path.is_file())
+    assert files == sorted(path.relative_to(there) for path in there.rglob("*") if path.is_file())
+    assert {path.suffix for path in files} == {".html", ".md", ".json", ".csv", ".tex", ".svg", ".pdf"}
+    assert [path for path in files if (here / path).read_bytes() != (there / path).read_bytes()] == []
+
+
+def _with_other_key_order(value) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def test_page_is_one_well_formed_file_that_loads_nothing(page):
+    assert not {"script", "link", "iframe", "object", "embed", "base"} & {tag for tag, _ in page.tags}
+    assert all(not value for value in page.values("src"))
+    for tag, attributes in page.tags:
+        target = attributes.get("href") or attributes.get("xlink:href") or ""
+        if tag == "a":
+            assert target.startswith(("#", "tables/")) or target in ("analysis.json", "report.md")
+        elif target:
+            assert target.startswith(("#", "data:image/png;base64,"))
+
+
+def test_page_has_no_style_that_loads_or_hides(report):
+    style = re.search(r"<style>(.*?)</style>", (report / "index.html").read_text(), re.DOTALL)
+    assert style is not None
+    assert "@import" not in style[1]
+    assert "url(" not in style[1]
+    assert "@media print" in style[1]
+
+
+def test_identifiers_are_unique_and_links_lead_somewhere(page, report):
+    ids = page.values("id")
+    assert len(ids) == len(set(ids))
+    for target in page.values("href"):
+        assert target.removeprefix("#") in ids if target.startswith("#") else (report / target).is_file()
+
+
+def test_tables_and_figures_are_accessible(page):
+    assert {"lang": "en"} in [attributes for tag, attributes in page.tags if tag == "html"]
+    assert all(attributes.get("scope") in ("col", "row") for tag, attributes in page.tags if tag == "th")
+    figures = [attributes for tag, attributes in page.tags if tag == "svg"]
+    assert figures
+    assert all(f["role"] == "img" and re.search(r"\d", f["aria-label"]) for f in figures)
+    counts = {tag: sum(t == tag for t, _ in page.tags) for tag in ("table", "caption", "h1", "figure")}
+    assert counts["table"] == counts["caption"]
+    assert counts["h1"] == 1
+    assert counts["figure"] == len(figures)
+
+
+def test_page_is_in_order(page):
+    headings = [
+        "Verdict", "What was identical, what varied", "Summary", "Accuracy and loss of every run",
+        "How far apart two runs are", "Which examples flip", "What averaging runs buys", "Over training", "Controls",
+        "Held against published numbers", "How to read this", "Provenance",
+    ]  # fmt: skip
+    titles = [attributes["aria-labelledby"] for tag, attributes in page.tags if tag == "section"]
+    assert len(titles) == len(headings)
+    assert page.headings == headings
+
+
+def test_alt_texts_state_the_numbers(page, document):
+    labels = " ".join(page.values("aria-label"))
+    known = {(e["condition"], e["measure"], e["at"]): e for e in document["estimates"]}
+    for key in (
+        ("mnist1d-cnn", "accuracy", None), ("mnist1d-cnn", "loss", None), ("digits-mlp", "accuracy_sd", None),
+        ("mnist1d-cnn-width", "weight_distance", None), ("digits-mlp", "ensemble_accuracy", 4),
+        ("digits-mlp", "ensemble_disagreement", 4),
+    ):  # fmt: skip
+        e = known[key]
+        assert Quantity(e["value"], e["low"], e["high"], e["unit"]).text in labels
+    assert "0 (exactly)" in labels
+
+
+def test_every_estimate_is_in_the_csv_in_full(report, document):
+    rows = rows_of(report / "tables" / "estimates.csv")
+    assert len(rows) == len(document["estimates"])
+    for row, estimate in zip(rows, document["estimates"], strict=True):
+        for key in ("value", "low", "high", "level", "at"):
+            assert (float(row[key]) if row[key] else None) == estimate[key]
+        for key in ("study", "condition", "measure", "unit", "method", "resampled", "reason"):
+            assert row[key] == estimate[key]
+        assert (int(row["n_runs"]), int(row["n_examples"])) == (estimate["n_runs"], estimate["n_examples"])
+
+
+def test_every_plotted_number_is_in_a_csv(report, document):
+    tables = report / "tables"
+    for name, plots in document["plots"].items():
+        label = next(c["label"] for c in document["conditions"] if c["condition"] == name)
+        mine = [row for row in rows_of(tables / "runs.csv") if row["condition"] == label]
+        for key in ("accuracy", "loss"):
+            assert [float(row[key]) if row[key] else None for row in mine] == plots["runs"][key]
+        assert [row["finished"] == "true" for row in mine] == plots["runs"]["finished"]
+        for matrix, values in plots["matrices"].items():
+            read = np.loadtxt(tables / f"matrix-{matrix}--{name}.csv", delimiter=",", skiprows=1)[:, 1:]
+            np.testing.assert_array_equal(read, values)
+        instability = [float(r["instability"]) for r in rows_of(tables / "instability.csv") if r["condition"] == label]
+        assert instability == plots["instability"]
+        curves = [row for row in rows_of(tables / "curves.csv") if row["condition"] == label]
+        read = [float(row["test_loss"] or "nan") for row in curves]
+        np.testing.assert_array_equal(read, np.ravel(plots["curves"]["test_loss"]))
+
+
+def test_every_table_has_its_three_forms(report):
+    stems = {path.stem for path in (report / "tables").iterdir()}
+    assert {f"{stem}{end}" for stem in stems for end in (".csv", ".md", ".tex")} == {
+        path.name for path in (report / "tables").iterdir()
+    }
+    assert {"summary", "estimates", "verdicts", "runs", "ensembles", "curves", "controls", "anchors"} <= stems
+    assert all("|" not in re.findall(r"\\begin\{tabular\}.*", p.read_text())[0] for p in report.rglob("*.tex"))
+
+
+def test_summary_shows_values_with_intervals_and_methods(page, document):
+    accuracy = next(e for e in document["estimates"] if (e["condition"], e["measure"]) == ("digits-mlp", "accuracy"))
+    assert Quantity(accuracy["value"], accuracy["low"], accuracy["high"], "fraction").text in page.text
+    assert "Intervals: 95 % t over runs (Test accuracy, Test loss); 95 % bootstrap over runs" in page.text
+    assert "n = 7 to 8 runs, 60 test examples." in page.text
+    assert "8 (1 diverged)" in page.text
+
+
+def test_analysis_is_dumped_canonically(report, document):
+    written = json.loads((report / "analysis.json").read_text())
+    document["plots"]["mnist1d-mlp"]["curves"] = written["plots"]["mnist1d-mlp"]["curves"]  # NaN became null
+    assert written == document
+
+
+def test_bibtex_carries_the_content_hash(page, report, document):
+    assert f"note = {{Content hash {document['id']}}}" in page.text
+    assert document["id"] in (report / "report.md").read_text()
+
+
+def test_markdown_links_every_figure(report):
+    text = (report / "report.md").read_text()
+    linked = re.findall(r"\]\((figures/[^)]+)\)", text)
+    assert sorted(linked) == sorted(f"figures/{path.name}" for path in (report / "figures").glob("*.svg"))
+    assert not re.search(r"<(?!/?details)[a-z]", text)
+
+
+def test_minimal_document_renders(minimal, quick_render):
+    folder = quick_render(minimal)
+    page = read_page(folder)
+    assert "Least" in page.text
+    assert "No population has any of the main measures." in page.text
+    assert not list(folder.glob("figures/*"))
+
+
+def test_names_are_harmless_everywhere(small, quick_render):
+    document = small
+    for entry in document["conditions"]:
+        entry["label"] = f"{NAUGHTY} {entry['label']}"
+    document["title"] = document["headline"] = NAUGHTY
+    document["verdicts"][0]["reason"] = document["verdicts"][0]["parts"][0]["text"] = NAUGHTY
+    document["studies"][0]["identical"].append([NAUGHTY, NAUGHTY])
+    document["manifest"]["command"] = NAUGHTY
+    document["estimates"][0]["reason"] = NAUGHTY
+    document["measures"]["accuracy"]["label"] = NAUGHTY
+    folder = quick_render(document)
+    page = read_page(folder)
+    assert "script" not in {tag for tag, _ in page.tags}
+    assert NAUGHTY in page.text
+    outside_fences = re.sub(r"(?ms)^(```+)$.*?^\1$", "", (folder / "report.md").read_text())
+    assert "<script" not in outside_fences
+    for path in folder.glob("tables/*.tex"):
+        assert r"\input{" not in path.read_text()
+    for path in folder.glob("figures/*.svg"):
+        assert "<script" not in path.read_text()
+
+
+def test_names_never_leave_the_folder(small, quick_render, tmp_path):
+    name = json.dumps("../../../escape")
+    folder = quick_render(json.loads(json.dumps(small).replace('"mnist1d-mlp"', name)))
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and folder not in path.parents] == []
+    assert len(list(folder.glob("figures/runs--escape-*.svg"))) == 1
+
+
+def test_missing_values_show_their_reasons(small, quick_render):
+    for entry in small["estimates"]:
+        entry.update(value=None, low=None, high=None, reason=f"no {entry['measure']} because of fog")
+    page = read_page(quick_render(small))
+    for measure in {entry["measure"] for entry in small["estimates"]}:
+        assert f"no {measure} because of fog" in page.text
+
+
+def test_one_run_has_no_spread_and_says_why(quick_render):
+    page = read_page(quick_render(build(populations=POPULATIONS[2:], runs=1, examples=20, checkpoints=2)))
+    assert "a spread needs at least two finished runs" in page.text
+    assert "1 run: test accuracy from" in page.text
+
+
+def test_diverged_runs_are_counted(page, report):
+    assert "1 of 8 runs diverged" in page.text
+    assert [row["finished"] for row in rows_of(report / "tables" / "runs.csv")][:2] == ["false", "true"]
+
+
+def test_many_classes_and_long_names_fit(quick_render):
+    name = "a very long name of a population that nobody would ever want to read in full, let alone twice, " * 3
+    many = Population("many", name + "end", 6.0, 1.0, 0.9, shape=(32, 32, 3), classes=100, published=0.5)
+    folder = quick_render(build(populations=(many,), runs=6, examples=50, checkpoints=2))
+    svg = (folder / "figures" / "runs--many.svg").read_text()
+    assert name not in svg.split("<defs", 1)[1]
+    assert "letaloneend" not in svg
+    assert "end</text>" in svg
+    assert name.strip() in read_page(folder).text
+    flips = rows_of(folder / "tables" / "flips.csv")
+    assert all(sum(int(vote.split(": ")[1]) for vote in row["votes"].split("; ")) == 6 for row in flips)
+
+
+def test_report_is_replaced_without_leftovers(small, minimal, quick_render):
+    folder = quick_render(small)
+    (folder / "notes.txt").write_text("mine")
+    quick_render(minimal)
+    assert sorted(p.name for p in folder.rglob("*") if p.is_file()) == [
+        "analysis.json", "index.html", "notes.txt", "report.md",
+    ]  # fmt: skip
+
+
+def test_files_of_others_are_not_removed(minimal, quick_render, tmp_path):
+    other = tmp_path / "quick" / "figures" / "holiday.svg"
+    other.parent.mkdir(parents=True)
+    other.write_text("mine")
+    quick_render(minimal)
+    assert other.read_text() == "mine"
+
+
+def test_failed_write_keeps_the_old_page_and_leaves_no_partial_file(minimal, quick_render, monkeypatch):
+    folder = quick_render(minimal)
+    before = (folder / "index.html").read_bytes()
+    replace = os.replace
+
+    def full_disk(source, target):
+        if Path(target).name == "report.md":
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", full_disk)
+    with pytest.raises(InputError, match="No space left on device"):
+        render({**minimal, "title": "Newer"}, folder)
+    assert (folder / "index.html").read_bytes() == before
+    assert not [path for path in folder.rglob("*") if "partial" in path.name]
+
+
+def test_out_that_is_a_file_is_refused(minimal, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="is a file"):
+        render(minimal, tmp_path / "file")

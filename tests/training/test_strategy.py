@@ -1,0 +1,55 @@
+"""The rule for widths: of the model's size and the kind of device, and of nothing else."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from varbench.errors import InputError
+from varbench.training.strategy import CPU_LANE_BYTES, GPU_LANE_BYTES, Strategy, default_strategy
+
+
+def test_the_rule_sees_neither_runs_nor_devices():
+    assert set(inspect.signature(default_strategy).parameters) == {"parameters", "platform"}
+
+
+@pytest.mark.parametrize(("platform", "budget", "most"), [("cpu", CPU_LANE_BYTES, 16), ("gpu", GPU_LANE_BYTES, 64)])
+def test_lanes_are_a_power_of_two_that_fits_the_budget_as_well_as_can_be(platform, budget, most):
+    for exponent in range(31):
+        strategy = default_strategy(parameters=2**exponent + 1, platform=platform)
+        assert strategy.chosen_by == "rule"
+        assert 1 <= strategy.width <= most
+        assert strategy.width & (strategy.width - 1) == 0
+        if strategy.batching == "vmap" and strategy.width > 1:
+            assert strategy.width * 16 * (2**exponent + 1) <= budget
+            assert strategy.width == most or 2 * strategy.width * 16 * (2**exponent + 1) > budget
+
+
+def test_what_does_not_fit_twice_is_trained_one_after_the_other():
+    assert default_strategy(parameters=10_000_000, platform="cpu").batching == "map"
+    assert default_strategy(parameters=10_000_000_000, platform="gpu").width == 1
+
+
+def test_level_zero_of_the_width_is_the_strategys_own():
+    strategy = Strategy(width=8, batching="map", convolution="native")
+    assert strategy.at_width(0) == strategy
+    assert strategy.at_width(3) == Strategy(width=3, batching="map", convolution="native")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"width": 0}, "strategy.width = 0: at least 1 was expected"),
+        ({"width": 1, "batching": "scan"}, "strategy.batching = 'scan'"),
+        ({"width": 1, "convolution": "fft"}, "strategy.convolution = 'fft'"),
+    ],
+)
+def test_impossible_strategies_are_refused(fields, message):
+    with pytest.raises(InputError, match=message):
+        Strategy(**fields)
+
+
+def test_a_strategy_is_written_and_read_as_names_and_values():
+    strategy = Strategy(width=4, chosen_by="flag")
+    assert Strategy(**strategy.as_dict()) == strategy
