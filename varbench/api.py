@@ -67,7 +67,15 @@ def train(
     )
 
 
-def run(name: str, *, out: str | Path, budget: str = "standard", runs: int | None = None, **overrides: Any) -> Path:
+def run(
+    name: str,
+    *,
+    out: str | Path,
+    budget: str = "standard",
+    runs: int | None = None,
+    recipe: Recipe | None = None,
+    **overrides: Any,
+) -> Path:
     """Train the populations of a study into a run directory, or continue there.
 
     Args:
@@ -75,6 +83,7 @@ def run(name: str, *, out: str | Path, budget: str = "standard", runs: int | Non
         out: The run directory.
         budget: "smoke", "standard" or "full".
         runs: Runs per population, in place of the budget's number.
+        recipe: A recipe of your own, in place of the study's.
         **overrides: Recipe fields to change in every recipe.
 
     Returns:
@@ -83,7 +92,7 @@ def run(name: str, *, out: str | Path, budget: str = "standard", runs: int | Non
     from varbench.training.devices import prepare
 
     prepare()
-    request = Request(study(name), budget, runs, overrides=overrides)
+    request = Request(study(name), budget, runs, recipe, overrides)
     folder = Path(out)
     execute(request, jobs_of(request, folder), folder, command=command_line(request, folder, None))
     return folder

@@ -25,11 +25,15 @@ RECIPE = Recipe(
     batch_size=10,
     steps=12,
     resample="subset",
+    label_smoothing=0.1,
 )
 
 
 def poisoned() -> Dataset:
-    """One training example is so large that a run which draws it cannot stay finite."""
+    """One training example is so large that a run which draws it cannot stay finite.
+
+    Smoothed labels see to it: no prediction, however right, has a gradient of zero.
+    """
     generator = np.random.default_rng(0)
     x, y = generator.normal(size=(60, 4)).astype(np.float32), generator.integers(0, 2, 60)
     x[POISONED] = 1e30
@@ -65,10 +69,3 @@ def test_diverged_runs_do_not_touch_the_others(engine, runs):
     healthy = [row for row, drawn in zip(ROWS, DRAWN, strict=True) if not drawn]
     apart = train(engine, healthy)
     assert [run.bits() for run in apart] == [run.bits() for run in runs if run.finished]
-
-
-def test_a_rate_that_is_far_too_high_diverges_everywhere():
-    hopeless = Engine(
-        RECIPE.replace(lr=1e38, resample="none"), poisoned(), Strategy(width=4), tuple(jax.local_devices()[:1])
-    )
-    assert not any(run.finished for run in train(hopeless, [levels(), levels(init=1)]))

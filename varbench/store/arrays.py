@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from varbench.keys import SOURCES
+from varbench.store.files import write_atomically
 
 FOLDER = "arrays.zarr"
 
@@ -66,11 +69,24 @@ def create(folder: Path, *, sizes: dict[str, int], width: int, labels: np.ndarra
 
 
 def resize(folder: Path, runs: int) -> None:
-    """Change the number of runs for which there is room."""
-    group = _open(folder, "r+")
-    for name, dimensions in DIMENSIONS.items():
-        if dimensions[0] == "run" and group[name].shape[0] != runs:
-            group[name].resize((runs, *group[name].shape[1:]))
+    """Change the number of runs for which there is room; a kill in between leaves every file whole."""
+    for name in resizable_files():
+        path = folder / name
+        metadata = path.read_bytes()
+        wanted = resized(metadata, runs)
+        if metadata != wanted:
+            write_atomically(path, wanted)
+
+
+def resized(metadata: bytes, runs: int) -> bytes:
+    """The metadata of an array, as Zarr writes it, with another number of runs.
+
+    Raises:
+        ValueError, KeyError, IndexError, TypeError: If it is no such metadata.
+    """
+    content = json.loads(metadata)
+    content["shape"][0] = runs
+    return json.dumps(content, indent=2).encode()
 
 
 def write(folder: Path, *, block: int, width: int, values: dict[str, np.ndarray]) -> list[str]:
@@ -84,10 +100,15 @@ def write(folder: Path, *, block: int, width: int, values: dict[str, np.ndarray]
     return [chunk_file(name, block) for name in values]
 
 
-def read(folder: Path, names: tuple[str, ...] | None = None) -> dict[str, np.ndarray]:
-    """Arrays by name, uncommitted runs included as fill values."""
+def read(folder: Path, spans: Sequence[tuple[int, int]]) -> dict[str, np.ndarray]:
+    """All arrays by name, of the runs in the given spans (start, stop) only: no other chunk is opened."""
     group = _open(folder, "r")
-    return {name: np.asarray(group[name][:]) for name in names or tuple(DIMENSIONS)}
+    return {
+        name: np.asarray(group[name][:])
+        if name in SHARED
+        else np.concatenate([np.asarray(group[name][start:stop]) for start, stop in spans])
+        for name in DIMENSIONS
+    }
 
 
 def chunk_file(name: str, block: int) -> str:
@@ -100,6 +121,11 @@ def static_files(folder: Path) -> list[str]:
     root = folder / FOLDER
     files = [root / "zarr.json", *(root / name / "zarr.json" for name in DIMENSIONS)]
     return [str(path.relative_to(folder)) for path in files] + [chunk_file(name, 0) for name in SHARED]
+
+
+def resizable_files() -> list[str]:
+    """The metadata of the arrays that grow with the number of runs."""
+    return [f"{FOLDER}/{name}/zarr.json" for name, dimensions in DIMENSIONS.items() if dimensions[0] == "run"]
 
 
 def _open(folder: Path, mode: Any) -> Any:

@@ -13,7 +13,6 @@ overwrites.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,13 +69,14 @@ class PopulationStore:
         """Make an empty population, or open the one that is there and make room for more runs.
 
         Raises:
-            InputError: If the runs that are there are not the first ones of the plan.
+            InputError: If the runs that are there are not the first ones of the plan, or files were edited.
         """
         if (folder / "manifest.json").exists():
             store = cls.open(folder)
             store._grow(plan)
             return store
-        shutil.rmtree(folder / "commits", ignore_errors=True)
+        if any((folder / "commits").glob("[0-9]*.json")):
+            raise InputError(f"{folder} has finished runs, but no manifest.json: restore it, or give another --out")
         weight_bytes = 2 * 4 * len(plan.levels) * plan.parameters[-1][3]
         kept = {"kept": "whole"} if weight_bytes <= KEPT_WEIGHTS_BYTES else {"kept": "sketch", "size": SKETCH_SIZE}
         parameters = plan.parameters[-1][3] if kept["kept"] == "whole" else SKETCH_SIZE
@@ -89,6 +89,8 @@ class PopulationStore:
         }
         folder.mkdir(parents=True, exist_ok=True)
         arrays.create(folder, sizes=sizes, width=plan.width, labels=plan.labels, steps=np.asarray(plan.checkpoints))
+        for name in arrays.static_files(folder):
+            sync(folder / name)
         manifest = {
             **plan.manifest,
             "schema": SCHEMA,
@@ -213,9 +215,8 @@ class PopulationStore:
         if not self.commits:
             raise InputError(f"{self.folder} has no finished runs yet: `varbench run` again to train them")
         width = self.manifest["width"]
-        rows = np.concatenate([i * width + np.arange(len(self.commits[i]["runs"])) for i in sorted(self.commits)])
-        found = arrays.read(self.folder)
-        return {"run": rows, **{name: a if name in arrays.SHARED else a[rows] for name, a in found.items()}}
+        spans = [(i * width, i * width + len(self.commits[i]["runs"])) for i in sorted(self.commits)]
+        return {"run": np.concatenate([np.arange(*span) for span in spans]), **arrays.read(self.folder, spans)}
 
     def fingerprint(self) -> str:
         """One SHA-256 over the fingerprints of all runs: equal for populations that are bit for bit the same."""
@@ -256,17 +257,24 @@ class PopulationStore:
         """Room for the plan's runs behind those that are there; a kill half-way is made good by the next call."""
         self.check_levels(plan.levels)
         old, new = self.manifest["levels"], [dict(row) for row in plan.levels]
+        for name, digest in self.manifest["checksums"].items():
+            if not self._sound(name, digest) and not self._half_grown(name, digest):
+                raise InputError(f"{self.folder / name} is missing or was edited: restore it, or give another --out")
         arrays.resize(self.folder, len(new))
         if len(new) > len(old):
-            metadata = {name for name in self.manifest["checksums"] if name.endswith("zarr.json")}
-            checksums = {name: sha256_file(self.folder / name) for name in metadata}
+            checksums = {name: sha256_file(self.folder / name) for name in arrays.resizable_files()}
             self.manifest = {
                 **self.manifest,
                 "levels": new,
                 "design": plan.manifest["design"],
                 "checksums": {**self.manifest["checksums"], **checksums},
             }
-        changed = [name for name, digest in self.manifest["checksums"].items() if not self._sound(name, digest)]
-        if changed:
-            raise InputError(f"{self.folder / changed[0]} is missing or was edited: restore it, or give another --out")
         self.publish()
+
+    def _half_grown(self, name: str, digest: str) -> bool:
+        """Whether a file is as published but for the number of runs, as a kill amid `_grow` leaves it."""
+        try:
+            metadata = arrays.resized((self.folder / name).read_bytes(), len(self.manifest["levels"]))
+        except (OSError, ValueError, KeyError, IndexError, TypeError):
+            return False
+        return name in arrays.resizable_files() and sha256(metadata) == digest
