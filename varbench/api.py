@@ -94,7 +94,7 @@ def run(
     prepare()
     request = Request(study(name), budget, runs, recipe, overrides)
     folder = Path(out)
-    execute(request, jobs_of(request, folder), folder, command=command_line(request, folder, None))
+    execute(request, jobs_of(request, folder), folder, command=command_line(request, folder))
     return folder
 
 

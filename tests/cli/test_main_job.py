@@ -69,6 +69,14 @@ def test_two_reports_of_one_run_directory_are_byte_identical(
     assert {"index.html", "report.md", "analysis.json"} <= {str(p) for p in first}
 
 
+def test_the_recorded_command_continues_the_run(rundir: Path, finished: Path) -> None:
+    words = json.loads((rundir / "study.json").read_text())["command"].replace(str(finished), str(rundir)).split()
+    (rundir / "digits-mlp" / "commits" / "00001.json").unlink()
+    before = PopulationStore.open(finished / "digits-mlp").manifest["fingerprints"]
+    assert main([*words[1:], "--quiet"]) == 0
+    assert PopulationStore.open(rundir / "digits-mlp").manifest["fingerprints"] == before
+
+
 def test_running_again_trains_nothing_and_changes_nothing(rundir: Path, command: list[str]) -> None:
     before = {p: p.stat().st_mtime_ns for p in rundir.rglob("c/*") if p.is_file()}
     assert main([*command, "--out", str(rundir)]) == 0

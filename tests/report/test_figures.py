@@ -10,11 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Annotation
 
 from varbench.report.document import read_document
 from varbench.report.figures import matrices, runs, tracks
 from varbench.report.figures.registry import KINDS
-from varbench.report.figures.style import ellipsis, log_number, spread_offsets
+from varbench.report.figures.style import spread_offsets
+from varbench.report.figures.text import ellipsis, fitted, log_number, text_width
 from varbench.report.figures.write import drawing, figure_pdf, figure_svg
 from varbench.report.numbers import Quantity
 from varbench.report.sections import TITLES
@@ -151,3 +154,32 @@ def test_short_forms():
     assert [log_number(x) for x in (1e-5, 0.001, 0.1, 1, 100.0, 1e6)] == ["10⁻⁵", "0.001", "0.1", "1", "100", "10⁶"]
     assert ellipsis("a long name that ends in its point", 12) == "a long…point"
     assert ellipsis("short", 12) == "short"
+
+
+@pytest.mark.parametrize("text", ["A name of some length, too long to fit", "表" * 60, "$x_1$" * 20])
+def test_text_is_cut_until_it_fits(text):
+    for width in (0.5, 1.0, 2.0):
+        shown = fitted(text, width, size=8)
+        assert text_width(shown, size=8) <= width
+        assert shown == text or text_width(text, size=8) > width
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_texts_stay_in_the_panel_and_heads_apart(kind, small):
+    """As DejaVu Sans sets them, the widest of the fonts: long labels, wide numbers."""
+    for entry in small["conditions"]:
+        entry["label"] = "A long name of a population, " + entry["label"]
+    for measure in small["measures"].values():
+        measure["label"] = "A long label of the measure " + measure["label"]
+    for panel in drawn(kind, small).values():
+        panel.figure.set_dpi(300)  # so that whole pixels do not count
+        FigureCanvasAgg(panel.figure).draw()
+        frame = panel.figure.bbox
+        for axes in panel.figure.axes:
+            boxes = [text.get_window_extent() for text in axes.texts if text.get_text()]
+            heads = [t.get_window_extent() for t in axes.texts if isinstance(t, Annotation) and t.xy[1] == 1]
+            assert all(frame.x0 - 6 <= box.x0 and box.x1 <= frame.x1 + 6 for box in boxes)
+            assert not (len(heads) == 2 and heads[0].x1 > heads[1].x0)
+        titles = [text.get_window_extent() for text in panel.figure.texts]
+        assert all(box.x1 <= frame.x1 + 3 for box in titles)
+        assert not (len(titles) == 2 and titles[0].x1 > titles[1].x0)

@@ -106,7 +106,7 @@ def run(
             print(_plan_json(jobs, seconds))
         return 0
     with shown(quiet=quiet) as listen:
-        execute(request, jobs, out, command=command_line(request, out, recipe_file), listen=listen)
+        execute(request, jobs, out, command=command_line(request, out), listen=listen)
     if report is not None:
         return write_report(out, report, json)
     if not quiet or json:

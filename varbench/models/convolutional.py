@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -14,7 +15,6 @@ from varbench.models.adapters import from_nnx
 from varbench.models.convolution import convolution_by_matmul
 from varbench.models.model import Model, PermutationGroup, Slot
 from varbench.models.options import Options
-import itertools
 
 GROUPS = 4
 """Groups of the group normalization in the residual network."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import jax
 from flax import nnx
 
 from varbench.models.adapters import from_nnx
 from varbench.models.model import Model, PermutationGroup, Slot
 from varbench.models.options import Options
-import itertools
 
 
 class _Logistic(nnx.Module):

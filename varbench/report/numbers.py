@@ -137,7 +137,7 @@ def _write(quantity: Quantity) -> tuple[str, str, str]:
     decimals = _decimals_of_interval((high - low) / 2, value) if low is not None and high is not None else None
     if decimals is None:
         near_one = quantity.unit == "fraction" and 90 < value < 100 and not exponent
-        decimals = min(2, _decimals_alone(100 - value, 2)) if near_one else _decimals_alone(value, DIGITS_ALONE)
+        decimals = max(1, min(2, _decimals_alone(100 - value, 2))) if near_one else _decimals_alone(value, DIGITS_ALONE)
     elif decimals > 0 and all(x is None or _fixed(x, decimals).endswith("0") for x in shifted):
         decimals -= 1
     if exponent:

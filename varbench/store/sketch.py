@@ -14,7 +14,8 @@ def count_sketch(weights: Float[np.ndarray, "R P"], *, size: int = SKETCH_SIZE) 
 
     Every parameter is sent to one of `size` buckets with a random sign, the same for all runs and forever; the
     bucket holds the signed sum. Being linear, it maps equal weights to equal sketches and differences to sketches of
-    differences; what is not finite stays not finite. The relative standard error of a squared distance is at most √(2/size): 2.2 % at 4,096.
+    differences; what is not finite stays not finite. The relative standard error of a squared distance is at most
+    √(2/size): 2.2 % at 4,096.
 
     Source: Charikar, Chen and Farach-Colton 2002; Weinberger et al. 2009, arXiv 0902.2206, lemma 2.
     """

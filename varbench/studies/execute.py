@@ -11,9 +11,10 @@ from typing import Any
 from varbench.data import Dataset, load
 from varbench.errors import InputError
 from varbench.store import Plan, PopulationStore, locked, write_record
+from varbench.store.files import write_atomically
 from varbench.studies.cost import expected_seconds, flops_per_step
 from varbench.studies.environment import environment
-from varbench.studies.request import SCHEMA, Request, read_study
+from varbench.studies.request import RECIPE_FILE, SCHEMA, Request, read_study
 from varbench.studies.study import PopulationPlan
 from varbench.training.engine import Engine, Progress, strategy_for
 from varbench.training.strategy import Strategy
@@ -209,6 +210,8 @@ def _claim(request: Request, jobs: Sequence[Job], out: Path, command: str) -> No
             _check_same_pipeline(job, out / job.plan.name)
     elif out.is_dir() and any(p.name != ".lock" for p in out.iterdir()):
         raise InputError(f"{out} exists and is not a run directory: give another --out")
+    if request.recipe is not None:
+        write_atomically(out / RECIPE_FILE, request.recipe.toml().encode())
     populations = [job.plan.name for job in jobs]
     write_record(path, {**record, "populations": populations, "runs": request.runs})
 

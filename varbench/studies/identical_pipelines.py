@@ -163,8 +163,8 @@ def _headline(evidence: Mapping[str, Evidence], verdicts: Sequence[Verdict]) -> 
             continue
         spread = f" (SD {100 * sd:.2g} pp)" if sd is not None else ""
         lines.append(
-            f"{100 * disagreement:.1f} % {'of the test examples ' if not lines else ''}at {100 * accuracy:.1f} %{spread} accuracy "
-            f"({e.plan.label}, {e.arrays.n_runs} runs)"
+            f"{100 * disagreement:.1f} %{' of the test examples' if not lines else ''} "
+            f"at {100 * accuracy:.1f} %{spread} accuracy ({e.plan.label}, {e.arrays.n_runs} runs)"
         )
         distances.append(distance)
     if not lines:
@@ -199,9 +199,9 @@ STUDY = Study(
         "These are small models on small data. The margin was fixed before any run; the recipe of the MNIST-1D MLP was "
         "given weight decay after a pilot of 32 runs, in which the test loss of the plain Adam recipe, overfitted to 2 "
         "nats, differed between runs by 0.131 nats [0.109, 0.165] and so was not similar by this rule "
-        "(--recipe.optimizer adam --recipe.weight-decay 0 repeats it). Weight distance counts relabeled neurons as different, so it bounds "
-        "the difference between functions from above and not from below. The interval generalizes to new runs on "
-        "this test set, not to new test examples."
+        "(--recipe.optimizer adam --recipe.weight-decay 0 repeats it). Weight distance counts relabeled neurons as "
+        "different: a large one alone does not make another function. The intervals generalize to new runs on this "
+        "test set, not to new test examples."
     ),
     cases=_cases,
     plan=_plan,

@@ -15,6 +15,7 @@ from varbench.training.recipe import Recipe, recipe_from_dict
 from varbench.training.strategy import Strategy
 
 SCHEMA = 1
+RECIPE_FILE = "recipe.toml"
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,11 @@ class Request:
         }
 
 
-def command_line(request: Request, out: Path, recipe_file: Path | None) -> str:
-    """The command that repeats a request."""
+def command_line(request: Request, out: Path) -> str:
+    """The command that repeats a request; a recipe of the user's own is read from its copy in the run directory."""
     words = ["varbench run", request.study.name, f"--budget {request.budget}"]
     words += [f"--runs {request.runs}"] if request.runs else []
-    words += [f"--recipe-file {recipe_file}"] if recipe_file else []
+    words += [f"--recipe-file {out / RECIPE_FILE}"] if request.recipe else []
     for name, value in (request.overrides or {}).items():
         text = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
         words.append(f"--recipe.{name.replace('_', '-')} {text}")

@@ -12,7 +12,6 @@ import numpy as np
 from varbench.data import load
 from varbench.errors import InputError
 from varbench.store import PopulationStore
-from varbench.store import arrays as stored
 from varbench.store.files import sha256
 from varbench.store.sketch import count_sketch
 from varbench.studies.environment import environment
@@ -98,12 +97,11 @@ def _verify(
         differences["data"] = (manifest["data"]["sha256"], dataset.checksum())
     engine = Engine(recipe, dataset, Strategy(**manifest["strategy"]))
     prints, width = manifest["fingerprints"], manifest["width"]
-    place = [i * width + j for i in sorted(store.commits) for j in range(len(store.commits[i]["runs"]))]
     chosen = (
         np.arange(len(prints)) if everything else np.unique(np.linspace(0, len(prints) - 1, width).round()).astype(int)
     )
     levels = [prints[i]["levels"] for i in chosen]
-    old = stored.read(store.folder, ("logits", "weights")) if not broken else None
+    old = None if broken else store.read()
     sketched = manifest["weights"]["kept"] == "sketch"
     checks: list[RunCheck] = []
     blocks = list(enumerate(engine.blocks_of(levels)))
@@ -111,7 +109,7 @@ def _verify(
     for block in engine.train(blocks, listen=lambda progress: listen(name, len(levels), progress)):
         for lane in range(len(block.levels)):
             index = chosen[block.index * width + lane]
-            before = None if old is None else (old["logits"][place[index]], old["weights"][place[index]])
+            before = None if old is None else (old["logits"][index], old["weights"][index])
             checks.append(_check(prints[index], block, lane, before, sketched))
     return PopulationCheck(name, broken, tuple(checks), differences)
 

@@ -183,7 +183,7 @@ class Engine:
 
     def _trace(self, arrays: Arrays) -> None:
         """Trace every program once, here, so that the threads of several devices find it traced."""
-        levels = self._padded(({source: 0 for source in SOURCES},))
+        levels = self._padded((dict.fromkeys(SOURCES, 0),))
         carry, fixed, _ = self._programs["begin"].eval_shape(levels, arrays)  # type: ignore[attr-defined]
         step = np.int32(0)
         self._programs["advance"].eval_shape(carry, fixed, levels, arrays, step, step)  # type: ignore[attr-defined]
@@ -211,7 +211,8 @@ class Engine:
             return
         devices: SimpleQueue[Any] = SimpleQueue()
         data = self.dataset
-        host = Arrays(*(np.asarray(a) for a in (data.x_train, data.y_train, data.x_test, data.y_test)))
+        arrays: tuple[Any, ...] = (data.x_train, data.y_train, data.x_test, data.y_test)
+        host = Arrays(*arrays)
         for device in self.at_once:
             devices.put((device, jax.device_put(host, device)))
         self._trace(jax.eval_shape(lambda: jax.tree.map(jnp.asarray, host)))
@@ -290,9 +291,10 @@ class _Watch:
             self._active[index] = (step, runs, loss)
             states = list(self._active.values())
             runs = sum(r for _, r, _ in states)
-            step, loss = (sum(state[i] * state[1] for state in states) / runs for i in (0, 2))
+            mean_step = sum(s * r for s, r, _ in states) / runs
+            mean_loss = sum(loss * r for _, r, loss in states) / runs
             if self._listen is not None:
-                self._listen(Progress(round(step), self._steps, runs, loss))
+                self._listen(Progress(round(mean_step), self._steps, runs, mean_loss))
 
     def forget(self, index: int) -> None:
         """A block was handed over and counts as done."""

@@ -91,6 +91,10 @@ class Recipe:
         """Field names and values; tuples become lists."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(self).items()}
 
+    def toml(self) -> str:
+        """The recipe as a TOML file that `recipe_from_toml` reads back; fields that are None are left out."""
+        return "".join(f"{k} = {json.dumps(v)}\n" for k, v in self.as_dict().items() if v is not None)
+
     def replace(self, **changes: Any) -> Recipe:
         """The recipe with some fields changed; a change of steps takes epochs away, and the reverse."""
         if changes.get("steps") is not None:

@@ -20,11 +20,11 @@ from varbench.report.figures.style import (
     axes_at,
     head,
     horizontal_grid,
-    log_number,
     number_axis,
     padded,
     panel_figure,
 )
+from varbench.report.figures.text import log_number
 from varbench.report.numbers import integer, number
 from varbench.report.tables import Cell, Column, Table
 

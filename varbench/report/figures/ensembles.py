@@ -25,7 +25,7 @@ from varbench.report.tables import Column, Table
 
 CURVES = (
     ("ensemble_accuracy", "Ensemble accuracy"),
-    ("ensemble_disagreement", "Disagreement of two ensembles"),
+    ("ensemble_disagreement", "Ensemble disagreement"),
 )
 MEASURES = ("ensemble_accuracy", "ensemble_gain", "ensemble_disagreement", "ensemble_loss", "ensemble_brier")
 

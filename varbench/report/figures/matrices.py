@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 
 from varbench.report.document import Condition, Document, Measure, file_stem
 from varbench.report.figures.kind import FigureKind, Panel
-from varbench.report.figures.style import INK, SOFT, WIDTH, axes_at, ellipsis, number_axis, panel_figure
+from varbench.report.figures.style import BASE, INK, SOFT, WIDTH, axes_at, number_axis, panel_figure
+from varbench.report.figures.text import fitted
 from varbench.report.numbers import integer, number
 from varbench.report.tables import Column, Table
 
@@ -118,7 +119,7 @@ def _scale(figure: Figure, measure: Measure, unit: str, limits: tuple[float, flo
     axes.tick_params(axis="x", length=2)
     axes.spines["bottom"].set_visible(False)
     axes.annotate(
-        ellipsis(measure.label, 20), (0, 0.5), (-8, 0), xycoords="axes fraction", textcoords="offset points",
+        fitted(measure.label, 1.35, size=BASE), (0, 0.5), (-8, 0), xycoords="axes fraction", textcoords="offset points",
         ha="right", va="center", color=INK,
     )  # fmt: skip
 

@@ -84,15 +84,13 @@ def _series(document: Document, condition: Condition) -> list[Series]:
 
 
 def _panel(document: Document, condition: Condition, series: list[Series]) -> Panel:
-    figure = panel_figure(condition.label, height=0.2 + 1.2 * max(len(series), 0.5))
     n_runs = _n_runs(document, condition)
     diverged = max([condition.n_diverged, *(n_runs - int(np.isfinite(values).sum()) for *_, values in series)])
     diverged = diverged if series else n_runs
-    said = [_strip(document, condition, figure, index, *entry) for index, entry in enumerate(series)]
     lost = f"{integer(diverged)} of {integer(n_runs)} runs diverged" if diverged else ""
-    if lost:
-        top = 1 - 0.06 / figure.get_figheight()
-        figure.text(1, top, f"× {lost}", ha="right", va="top", color=VERMILION, fontsize=7.5)
+    height = 0.2 + 1.2 * max(len(series), 0.5)
+    figure = panel_figure(condition.label, height=height, note=f"× {lost}" if lost else "")
+    said = [_strip(document, condition, figure, index, *entry) for index, entry in enumerate(series)]
     runs = f"{integer(n_runs)} run{'s' if n_runs != 1 else ''}"
     finding = f"{runs}: {'; '.join(said)}." if said else f"{runs}, none of them finished."
     finding += f" {lost}." if lost else ""

@@ -12,10 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from varbench.report.figures.text import fitted, text_width
 from varbench.report.numbers import Quantity, unit_scale, unit_suffix
 
 WIDTH = 3.55  # inches: three panels side by side in the page, one on a phone, one column of a paper
 LEFT, RIGHT = 0.46, 0.2  # inches left free for tick labels
+BASE, SMALL, TITLE = 8.0, 7.5, 9.0  # points
 RASTER_DPI = 220
 RASTER_POINTS = 12_000  # more drawn points than this are embedded as pixels
 
@@ -25,9 +27,9 @@ SERIES = ((BLUE, "o", "-"), (VERMILION, "s", "--"), (GREEN, "^", ":"), (PINK, "D
 
 STYLE: dict[str, Any] = {
     "font.family": ["DejaVu Sans"],
-    "font.size": 8.0,
-    "axes.titlesize": 8.0,
-    "axes.labelsize": 8.0,
+    "font.size": BASE,
+    "axes.titlesize": BASE,
+    "axes.labelsize": BASE,
     "axes.labelcolor": SOFT,
     "axes.edgecolor": FAINT,
     "axes.linewidth": 0.6,
@@ -39,8 +41,8 @@ STYLE: dict[str, Any] = {
     "ytick.color": FAINT,
     "xtick.labelcolor": SOFT,
     "ytick.labelcolor": SOFT,
-    "xtick.labelsize": 7.5,
-    "ytick.labelsize": 7.5,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
     "xtick.major.size": 3.0,
     "ytick.major.size": 0.0,
     "xtick.major.width": 0.6,
@@ -57,10 +59,15 @@ STYLE: dict[str, Any] = {
 }
 
 
-def panel_figure(title: str, *, height: float) -> Figure:
-    """An empty panel `WIDTH` wide with its title at the top left; to be used inside the style's context."""
+def panel_figure(title: str, *, height: float, note: str = "") -> Figure:
+    """An empty panel `WIDTH` wide, title at the top left, warning at the top right; for the style's context."""
     figure = Figure(figsize=(WIDTH, height))
-    figure.text(0.0, 1 - 0.05 / height, ellipsis(title, 46), va="top", ha="left", fontsize=9, fontweight="bold")
+    top = 1 - 0.05 / height
+    room = WIDTH - 0.1 - text_width(note, size=SMALL)
+    shown = fitted(title, room, size=TITLE, weight="bold")
+    figure.text(0.0, top, shown, va="top", ha="left", fontsize=TITLE, fontweight="bold")
+    if note:
+        figure.text(1.0, top, note, va="top", ha="right", fontsize=SMALL, color=VERMILION)
     return figure
 
 
@@ -75,9 +82,16 @@ def axes_at(figure: Figure, *, top: float, height: float, left: float = LEFT, ri
 
 
 def head(axes: Axes, name: str, text: str = "") -> None:
-    """The line above a plot: what is drawn (left) and its number (right)."""
-    axes.annotate(name, (0, 1), (0, 5), xycoords="axes fraction", textcoords="offset points", color=SOFT)
-    axes.annotate(text, (1, 1), (0, 5), xycoords="axes fraction", textcoords="offset points", ha="right")
+    """The line above a plot: what is drawn (left) and its number (right), set smaller where both would not fit."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    room = axes.get_position().width * figure.get_figwidth() - 0.08
+    wanted = text_width(name, size=BASE) + text_width(text, size=BASE)
+    size = BASE * min(1.0, max(0.8, room / wanted)) if wanted else BASE
+    left = fitted(name, room - text_width(text, size=size), size=size)
+    for x, shown, align, color in ((0, left, "left", SOFT), (1, text, "right", INK)):
+        place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
+        axes.annotate(shown, (x, 1), (0, 5), ha=align, color=color, fontsize=size, **place)
 
 
 def horizontal_grid(axes: Axes) -> None:
@@ -99,14 +113,6 @@ def number_axis(axis: Any, unit: str, *, bins: int = 5) -> None:
         return f"{text.replace('-', '−') if float(text) else text.lstrip('-')}{suffix}"
 
     axis.set_major_formatter(FuncFormatter(write))
-
-
-def log_number(value: float) -> str:
-    """A tick of a logarithmic axis: `0.01`, `1`, `100`, or `10⁻⁵` where plain digits would be long."""
-    exponent = round(np.log10(value))
-    if -4 < exponent < 5:
-        return f"{value:g}"
-    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def interval_bar(axes: Axes, y: float, quantity: Quantity, *, color: str = INK, size: float = 5.0) -> None:
@@ -149,10 +155,3 @@ def padded(values: Sequence[float], *, share: float = 0.06) -> tuple[float, floa
     low, high = float(min(values)), float(max(values))
     gap = (high - low) * share or abs(low) * 0.05 or 0.5
     return low - gap, high + gap
-
-
-def ellipsis(text: str, length: int) -> str:
-    """The text on one line, its middle cut out beyond `length` characters: names often differ at their ends."""
-    flat = " ".join(text.split())
-    keep = (length - 1) // 2
-    return flat if len(flat) <= length else f"{flat[: length - 1 - keep].rstrip()}…{flat[-keep:].lstrip()}"

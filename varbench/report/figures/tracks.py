@@ -13,14 +13,15 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 from varbench.report.figures.style import (
     BLUE,
     GRID,
+    SMALL,
     SOFT,
+    WIDTH,
     axes_at,
-    ellipsis,
     head,
-    log_number,
     number_axis,
     panel_figure,
 )
+from varbench.report.figures.text import fitted, log_number, text_width
 from varbench.report.numbers import Quantity, unit_scale, unit_suffix
 
 ROW = 0.34  # inches
@@ -113,9 +114,9 @@ def _draw(axes: Axes, track: Track, y: float, place: _Place) -> None:
         stretches = [(left, place.zero + 0.3), (place.zero + 0.4, right)]
     for stretch in stretches:
         axes.plot(stretch, [y, y], color=GRID, linewidth=0.8, zorder=0, solid_capstyle="butt")
-    room = 58 - len(track.text)
-    axes.text(left, y - 0.075, ellipsis(track.label, max(8, room)), fontsize=7.5, color=SOFT)
-    axes.text(right, y - 0.075, track.text, fontsize=7.5, ha="right")
+    room = WIDTH - 0.3 - text_width(track.text, size=SMALL)
+    axes.text(left, y - 0.075, fitted(track.label, room, size=SMALL), fontsize=SMALL, color=SOFT)
+    axes.text(right, y - 0.075, track.text, fontsize=SMALL, ha="right")
     if track.band is not None:
         axes.plot(
             [place(x) for x in track.band],

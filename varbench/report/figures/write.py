@@ -25,7 +25,9 @@ _NUMBER = re.compile(r"-?\d+\.\d+")
 @contextmanager
 def drawing() -> Iterator[None]:
     """The style of the report, whatever the user's own matplotlib settings; they are back afterwards."""
-    with mpl.rc_context():
+    with mpl.rc_context(), warnings.catch_warnings():
+        # A name in another script is shown by the reader's own fonts; only its width is estimated.
+        warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing from", category=UserWarning)
         mpl.rcdefaults()
         settings: Any = STYLE  # its keys are literals to the type checker
         mpl.rcParams.update(settings)
@@ -49,10 +51,7 @@ def figure_pdf(figure: Figure) -> bytes:
 
 def _save(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
     buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        # A name in another script is shown by the reader's own fonts; only the width is estimated.
-        warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing from font", category=UserWarning)
-        figure.savefig(buffer, format=kind, metadata=metadata, transparent=True)
+    figure.savefig(buffer, format=kind, metadata=metadata, transparent=True)
     return buffer.getvalue()
 
 
