@@ -9,6 +9,7 @@ import pytest
 
 from varbench.errors import InputError
 from varbench.store import PopulationStore
+from varbench.store.arrays import resized
 
 from .fakes import block, fill, plan
 
@@ -93,6 +94,14 @@ def test_a_block_with_a_broken_chunk_is_trained_again(copy):
     assert store.discard_broken_blocks() == []
 
 
+def only_the_number_of_runs_differs(damaged, content):
+    """Which is what a kill amid growing leaves, and is mended."""
+    try:
+        return b"shape" in content and resized(damaged, 7) == content
+    except (ValueError, KeyError, IndexError, TypeError):
+        return False
+
+
 @pytest.mark.parametrize("runs", [7, 12])
 def test_training_on_refuses_edited_metadata_and_leaves_it_alone(copy, runs):
     """Growing rewrites metadata, and must not give its blessing to what somebody else wrote there."""
@@ -103,6 +112,8 @@ def test_training_on_refuses_edited_metadata_and_leaves_it_alone(copy, runs):
         content = path.read_bytes()
         for damaged in damages(content, generator):
             path.write_bytes(damaged)
+            if only_the_number_of_runs_differs(damaged, content):
+                continue
             with pytest.raises(InputError, match="edited"):
                 PopulationStore.create(copy, plan(runs))
             assert path.read_bytes() == damaged

@@ -274,7 +274,9 @@ class PopulationStore:
     def _half_grown(self, name: str, digest: str) -> bool:
         """Whether a file is as published but for the number of runs, as a kill amid `_grow` leaves it."""
         try:
-            metadata = arrays.resized((self.folder / name).read_bytes(), len(self.manifest["levels"]))
+            found = (self.folder / name).read_bytes()
+            published = arrays.resized(found, len(self.manifest["levels"]))
+            grown = arrays.resized(published, json.loads(found)["shape"][0])
         except (OSError, ValueError, KeyError, IndexError, TypeError):
             return False
-        return name in arrays.resizable_files() and sha256(metadata) == digest
+        return name in arrays.resizable_files() and sha256(published) == digest and grown == found

@@ -153,7 +153,8 @@ def _away_from_control(main: Evidence, again: Evidence | None, measure: str, nam
 
 
 def _headline(evidence: Mapping[str, Evidence], verdicts: Sequence[Verdict]) -> str:
-    lines, distances = [], []
+    lines: list[str] = []
+    distances: list[float] = []
     for e in evidence.values():
         accuracy, disagreement, distance, sd = (
             e.get(measure).value if e.plan.role == "population" else None
