@@ -293,6 +293,19 @@ def test_missing_values_show_their_reasons(small, quick_render):
         assert f"no {measure} because of fog" in page.text
 
 
+def test_reason_that_only_repeats_the_parts_is_not_said_twice(small, quick_render):
+    verdict = small["verdicts"][0]
+    verdict["parts"] = [
+        {"name": "first", "holds": True, "text": "One 1."},
+        {"name": "second", "holds": None, "text": "Two 2."},
+    ]
+    verdict["reason"] = "One 1. Two 2."
+    text = read_page(quick_render(small)).text
+    assert (text.count("One 1."), text.count("Two 2.")) == (1, 1)
+    verdict["reason"] = "One 1. But three."
+    assert "One 1. But three." in read_page(quick_render(small)).text
+
+
 def test_one_run_has_no_spread_and_says_why(quick_render):
     page = read_page(quick_render(build(populations=POPULATIONS[2:], runs=1, examples=20, checkpoints=2)))
     assert "a spread needs at least two finished runs" in page.text

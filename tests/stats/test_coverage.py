@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from varbench.measures.ensembles import brier_spread_row_sums, member_subsets, subset_scores
 from varbench.measures.independence import independent_variance, independent_variance_left_out
@@ -30,6 +31,13 @@ from varbench.stats.subsets import subset_mean_estimate
 
 LEVEL = 0.95
 RUNS = [16, 64]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """Thousands of tiny matrix products: threads would wait for each other, above all beside other tests."""
+    with threadpool_limits(1):
+        yield
 
 
 def assert_between(covered, low, high):

@@ -17,18 +17,18 @@ from varbench.store import PopulationStore
 from .worker import train_into
 
 TESTS = Path(__file__).parents[1]
-RUNS = 26
+RUNS = 50
 
 KILLS = [
     # runs asked for, lines to wait for, longest time to let it go on from there in seconds
-    (18, [], 3.0),
-    (18, ["open"], 0.2),
-    (18, ["trained"], 0.05),
-    (18, ["committed", "trained"], 0.05),
+    (38, [], 3.0),
+    (38, ["open"], 0.2),
+    (38, ["trained"], 0.05),
+    (38, ["committed", "trained"], 0.05),
     (RUNS, ["open"], 0.02),
     (RUNS, ["committed"], 0.1),
 ]
-"""In the start-up, while opening, between and within commits, and while growing from 18 to 26 runs."""
+"""In the start-up, while opening, between and within commits, and while growing from 38 to 50 runs."""
 
 
 def start(folder: Path, runs: int) -> subprocess.Popen[str]:
@@ -84,4 +84,4 @@ def test_a_population_that_was_killed_again_and_again_has_the_same_bits(uninterr
     assert finished.fingerprint() == uninterrupted.fingerprint()
     arrays, others = finished.read(), uninterrupted.read()
     assert all(arrays[name].tobytes() == others[name].tobytes() for name in others)
-    assert output.count("committed") == 7 - alive[-1] // 4, "committed blocks are not trained again"
+    assert output.count("committed") == 13 - alive[-1] // 4, "committed blocks are not trained again"

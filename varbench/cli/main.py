@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if arguments in (["--version"], ["-V"]):
-        from varbench import __version__
+        from varbench.version import __version__
 
         print(f"varbench {__version__}")
         return 0

@@ -83,15 +83,14 @@ def axes_at(figure: Figure, *, top: float, height: float, left: float = LEFT, ri
 
 def head(axes: Axes, name: str, text: str = "") -> None:
     """The line above a plot: what is drawn (left) and its number (right), set smaller where both would not fit."""
-    figure = axes.get_figure(root=True)
-    assert figure is not None
-    room = axes.get_position().width * figure.get_figwidth() - 0.08
+    room = axes.bbox.width / axes.figure.dpi - 0.08
     wanted = text_width(name, size=BASE) + text_width(text, size=BASE)
     size = BASE * min(1.0, max(0.8, room / wanted)) if wanted else BASE
     left = fitted(name, room - text_width(text, size=size), size=size)
     for x, shown, align, color in ((0, left, "left", SOFT), (1, text, "right", INK)):
         place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
-        axes.annotate(shown, (x, 1), (0, 5), ha=align, color=color, fontsize=size, **place)
+        if shown:
+            axes.annotate(shown, (x, 1), (0, 5), ha=align, color=color, fontsize=size, **place)
 
 
 def horizontal_grid(axes: Axes) -> None:

@@ -5,19 +5,14 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from matplotlib.font_manager import FontProperties
-from matplotlib.textpath import TextPath
+from matplotlib.font_manager import FontProperties, findfont, get_font
 
 POINTS = 72.0  # per inch
 
 
-@lru_cache(maxsize=4096)
 def text_width(text: str, *, size: float, weight: str = "normal") -> float:
-    """Width in inches at `size` points."""
-    if not text.strip():
-        return 0.0
-    font = FontProperties(family="DejaVu Sans", weight=weight)
-    return float(TextPath((0, 0), text, size=size, prop=font).get_extents().x1 / POINTS)
+    """Width in inches at `size` points, the sum of the advances of the characters."""
+    return sum(_advance(character, weight) for character in text) * size / POINTS
 
 
 def fitted(text: str, width: float, *, size: float, weight: str = "normal") -> str:
@@ -25,9 +20,19 @@ def fitted(text: str, width: float, *, size: float, weight: str = "normal") -> s
     length = len(text)
     shown = ellipsis(text, length)
     while length > 3 and text_width(shown, size=size, weight=weight) > width:
-        length = min(length - 1, int(length * 0.95))
+        length -= 1
         shown = ellipsis(text, length)
     return shown
+
+
+@lru_cache(maxsize=4096)
+def _advance(character: str, weight: str) -> float:
+    """Advance of one character, in units of the type size; unknown characters count as one."""
+    font = get_font(findfont(FontProperties(family="DejaVu Sans", weight=weight)))
+    if not font.get_char_index(ord(character)):
+        return 1.0
+    font.set_size(1.0, POINTS)
+    return float(font.load_char(ord(character)).linearHoriAdvance) / 65536
 
 
 def ellipsis(text: str, length: int) -> str:
