@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.text import Annotation
 from matplotlib.textpath import TextPath
@@ -18,7 +19,7 @@ from matplotlib.textpath import TextPath
 from varbench.report.document import read_document
 from varbench.report.figures import matrices, runs, tracks
 from varbench.report.figures.registry import KINDS
-from varbench.report.figures.style import spread_offsets
+from varbench.report.figures.style import BASE, SMALLEST, WIDTH, axes_at, head, spread_offsets
 from varbench.report.figures.text import ellipsis, fitted, log_number, text_width
 from varbench.report.figures.write import drawing, figure_pdf, figure_svg
 from varbench.report.numbers import Quantity
@@ -150,6 +151,20 @@ def test_tracks_of_very_different_size_get_a_logarithmic_scale_with_a_place_for_
     labels = [tick.get_text() for tick in axes.get_xticklabels()]
     assert labels[0] == "0"
     assert labels[1] == "10⁻⁵"
+
+
+def test_lines_that_nearly_fit_are_set_smaller_before_they_are_cut():
+    axes = axes_at(Figure(figsize=(WIDTH, 2.0)), top=0.5, height=1.0)
+    sizes = []
+    for length in range(10, 40):
+        head(axes, "Ensemble accuracy", "8" * length)
+        name, value = axes.texts[-2:]
+        sizes.append(name.get_fontsize())
+        assert value.get_fontsize() == sizes[-1]
+        assert (name.get_text() == "Ensemble accuracy") or sizes[-1] == SMALLEST * BASE
+    assert sizes[0] == BASE
+    assert sizes[-1] == SMALLEST * BASE
+    assert sizes == sorted(sizes, reverse=True)
 
 
 def test_short_forms():

@@ -22,7 +22,7 @@ def control_estimates(
     bitwise_equal: Bool[np.ndarray, " R"],
     level: float,
 ) -> list[tuple[str, None, Estimate]]:
-    """Mean paired differences: `bitwise_equal`, `disagreement`, `weight_distance`, `logit_difference`.
+    """Mean paired differences: `bitwise_equal`, `disagreement` and, where weights were kept, `weight_distance`.
 
     Args:
         control: R runs.

@@ -47,7 +47,7 @@ def plots(
     votes = vote_counts(labels, n_classes=classes)
     unstable = instability(votes)
     accuracy = accuracy_per_run(correctness(labels, population.labels))
-    loss = loss_per_run(population.logits, population.labels)
+    loss = np.where(population.usable, loss_per_run(population.logits, population.labels), np.nan)
     return {
         "runs": {
             "accuracy": _rounded(accuracy),
@@ -91,7 +91,7 @@ def _flips(
             "example": int(i),
             "label": int(labels[i]),
             "instability": float(unstable[i]),
-            "votes": [int(v) for v in votes[i]],
+            "votes": [int(v) for v in votes[i, :-1]],
             "x": _rounded(np.asarray(x_test[i], dtype=np.float64).ravel()),
             "shape": list(x_test[i].shape),
         }

@@ -19,7 +19,7 @@ from varbench.report.tables import ReadableTable, to_markdown
 
 _TOGETHER = re.compile(
     r"[-−+]?\d[\d.,]* (?:%|pp|nats|×)(?: 10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?(?: nats)?(?: \[[^\]<>&]{1,40}\])?"  # 9.1 % [8.9, 9.3]
-    r"|\S+ [↑↓]|\(M = \d+\)(?: [↑↓])?"
+    r"|\S+ [↑↓]|\(M = \d+\)(?: [↑↓])?|M = \d+"
 )
 VERDICTS = {"supported": "✓", "contradicted": "✗", "inconclusive": "?"}
 MARKS = {True: "✓", False: "✗", None: "?"}

@@ -18,6 +18,7 @@ from varbench.report.numbers import Quantity, unit_scale, unit_suffix
 WIDTH = 3.55  # inches: three panels side by side in the page, one on a phone, one column of a paper
 LEFT, RIGHT = 0.46, 0.2  # inches left free for tick labels
 BASE, SMALL, TITLE = 8.0, 7.5, 9.0  # points
+SMALLEST = 0.8  # of a type size, where a line would not fit
 RASTER_DPI = 220
 RASTER_POINTS = 12_000  # more drawn points than this are embedded as pixels
 
@@ -85,8 +86,9 @@ def head(axes: Axes, name: str, text: str = "") -> None:
     """The line above a plot: what is drawn (left) and its number (right), set smaller where both would not fit."""
     room = axes.bbox.width / axes.figure.dpi - 0.08
     wanted = text_width(name, size=BASE) + text_width(text, size=BASE)
-    size = BASE * min(1.0, max(0.8, room / wanted)) if wanted else BASE
-    left = fitted(name, room - text_width(text, size=size), size=size)
+    shrink = min(1.0, room / max(wanted, 1e-9))
+    size = BASE * max(shrink, SMALLEST)
+    left = name if shrink >= SMALLEST else fitted(name, room - text_width(text, size=size), size=size)
     for x, shown, align, color in ((0, left, "left", SOFT), (1, text, "right", INK)):
         place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
         if shown:
