@@ -51,10 +51,10 @@ def test_keys_do_not_depend_on_the_default_generator():
 
 
 def test_a_stream_is_the_same_under_vmap_and_jit_as_alone():
-    levels, steps = jnp.arange(4, dtype=jnp.uint32), jnp.arange(4, dtype=jnp.int32)[::-1]
+    levels, steps = jnp.arange(3, dtype=jnp.uint32), jnp.arange(3, dtype=jnp.int32)[::-1]
 
     def draw(level, step):
-        return jnp.stack([jax.random.bits(source_key(source, level, step), (33,)) for source in SOURCES])
+        return jnp.stack([jax.random.bits(source_key(source, level, step), (33,)) for source in ("init", "order")])
 
     together = jax.jit(jax.vmap(draw))(levels, steps)
     alone = np.stack([draw(int(level), int(step)) for level, step in zip(levels, steps, strict=True)])

@@ -32,7 +32,8 @@ KILLS = [
 
 
 def start(folder: Path, runs: int) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONPATH": str(TESTS), "JAX_PLATFORMS": "cpu"}
+    path = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "PYTHONPATH": path, "JAX_PLATFORMS": "cpu"}
     return subprocess.Popen(
         [sys.executable, "-m", "store.worker", str(folder), str(runs)],
         env=environment,

@@ -23,6 +23,9 @@ BASE = Recipe(
 )
 """Six whole batches an epoch on `vectors()`: 40 steps are six epochs and a part of the seventh."""
 
+QUICK = {"xla_backend_optimization_level": 0}
+"""What runs for microseconds and would compile for seconds."""
+
 
 def vectors() -> Dataset:
     """64 training and 26 test examples of three overlapping clouds."""
@@ -129,16 +132,18 @@ def plain_loop(
         updates, moments = optimizer.update(gradient, moments, params)
         return optax.apply_updates(params, updates), after, moments, value
 
-    params, state = initial, _ = model.init(source_key("init", row["init"]))
+    move = jax.jit(lambda i, x: augmented(level["augment"], i, x, recipe=recipe), compiler_options=QUICK)
+    shuffle = jax.jit(lambda e: epoch_order(level["order"], e, examples=len(rows)), compiler_options=QUICK)
+    params, state = initial, _ = jax.jit(model.init, compiler_options=QUICK)(source_key("init", row["init"]))
     moments, losses = optimizer.init(params), []
     per_epoch = len(rows) // batch
     for i in range(recipe.total_steps(n)):
         epoch, place = divmod(i, per_epoch)
-        order = np.asarray(epoch_order(level["order"], jnp.asarray(epoch if reshuffle else 0), examples=len(rows)))
+        order = np.asarray(shuffle(jnp.asarray(epoch if reshuffle else 0)))
         chosen = rows[order[place * batch : (place + 1) * batch]]
         x = jnp.asarray(x_train[chosen])
         if recipe.shift or recipe.flip:
-            x = augmented(level["augment"], jnp.asarray(i), x, recipe=recipe)
+            x = move(jnp.asarray(i), x)
         key = source_key("dropout", row["dropout"], i)
         params, state, moments, value = step(params, state, moments, x, labels[chosen], key)
         losses.append(float(value))

@@ -12,13 +12,18 @@ from varbench.report.figures.kind import FigureKind, Panel
 from varbench.report.figures.style import (
     BLUE,
     INK,
+    LEFT,
+    RIGHT,
+    SMALL,
     SOFT,
+    WIDTH,
     axes_at,
     head,
     horizontal_grid,
     number_axis,
     panel_figure,
 )
+from varbench.report.figures.text import text_width
 from varbench.report.numbers import Quantity, integer, number
 from varbench.report.tables import Column, Table
 
@@ -102,9 +107,9 @@ def _panel(document: Document, condition: Condition, values: Float[np.ndarray, "
     if stable > 0.02:
         edge = 1 - stable
         axes.plot([edge, 1], [0, 0], color=INK, linewidth=2.0, clip_on=False, solid_capstyle="butt")
-        x, align = (1.0, "right") if stable < 0.7 else (edge + stable / 2, "center")
         text = f"{number(stable, 'fraction')} never flip"
-        axes.text(x, top * 0.05, text, ha=align, color=SOFT, fontsize=7.5)
+        if text_width(text, size=SMALL) < stable * (WIDTH - LEFT - RIGHT):  # otherwise only the caption says it
+            axes.text(edge + stable / 2, top * 0.05, text, ha="center", color=SOFT, fontsize=SMALL)
     shares = _shares(document, condition, values)
     said = [f"{100 * s:g} % of the examples carry {q.text}" for s, q in shares.items() if q.value is not None]
     carried = f"The most unstable {said[-1]} of all disagreement; " if said else ""
