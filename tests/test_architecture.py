@@ -17,6 +17,7 @@ ORDER = [
     "errors",
     "version",
     "keys",
+    "parameters",
     "trees",
     "types",
     "data",
@@ -24,6 +25,7 @@ ORDER = [
     "measures",
     "stats",
     "training",
+    "probes",
     "store",
     "analysis",
     "studies",
@@ -47,10 +49,20 @@ FORBIDDEN = {
         "zarr",
         "varbench.models",
         "varbench.training",
+        "varbench.probes",
         "varbench.store",
         "varbench.studies",
     },
-    "analysis": {"jax", "flax", "optax", "zarr", "varbench.models", "varbench.training", "varbench.store"},
+    "analysis": {
+        "jax",
+        "flax",
+        "optax",
+        "zarr",
+        "varbench.models",
+        "varbench.training",
+        "varbench.probes",
+        "varbench.store",
+    },
     "studies": {"matplotlib", "seaborn", "varbench.report"},
 }
 """What a package must not import although it comes later in the order, or is no part of varbench."""
@@ -146,7 +158,18 @@ def test_the_command_line_answers_before_anything_heavy_is_loaded():
 
 
 def test_what_needs_no_jax_loads_none():
-    light = ("keys", "data", "models", "measures", "stats", "analysis", "report", "training.recipe", "training.design")
+    light = (
+        "keys",
+        "parameters",
+        "data",
+        "models",
+        "measures",
+        "stats",
+        "analysis",
+        "report",
+        "training.recipe",
+        "training.design",
+    )
     loaded = loaded_by("\n".join(f"import varbench.{name}" for name in light))
     assert not loaded & {"jax", "flax", "optax", "matplotlib", "seaborn", "pandas", "sklearn", "zarr"}
 

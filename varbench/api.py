@@ -39,6 +39,8 @@ def train(
 
     from varbench.data import load
     from varbench.errors import InputError
+    from varbench.keys import SOURCES
+    from varbench.probes import TrainedNetworks
     from varbench.training.devices import prepare
     from varbench.training.engine import Engine, strategy_for
 
@@ -64,6 +66,8 @@ def train(
         layers=tuple((leaf.path, leaf.start, leaf.stop) for leaf in engine.parameters),
         train_loss=np.concatenate([b.train_loss for b in found]),
         train_accuracy=np.concatenate([b.train_accuracy for b in found]),
+        levels={source: design.column(source) for source in SOURCES},
+        networks=TrainedNetworks(recipe, dataset),
     )
 
 

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-
-class Leaf(NamedTuple):
-    """Where one parameter lies in the flat vector: `vector[start:stop].reshape(shape)`."""
-
-    path: str
-    shape: tuple[int, ...]
-    start: int
-    stop: int
+from varbench.parameters import Leaf
 
 
 def path_name(path: tuple[Any, ...]) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.analysis.populations import degenerate, population, with_arrays
-from varbench.analysis.catalogue import MEASURES, estimates
+from varbench.analysis.catalogue import MEASURES, estimates, unavailable
 
 CASES = degenerate()
 
@@ -108,10 +108,14 @@ def test_a_lost_run_counts_in_labels_and_is_left_out_of_losses(case):
 
 
 def test_what_was_not_stored_is_named():
-    found = values("no weights")
-    assert found["weight_distance", None].reason == "the population was stored without its weights"
-    assert found["initial_weight_cosine", None].reason == "the population was stored without its initial weights"
-    assert "training examples" in values("no training scores")["train_loss", None].reason
+    bare = degenerate()["no weights"]
+    reasons = dict(unavailable(bare))
+    assert reasons["weight_distance"] == "the population was stored without its weights"
+    assert reasons["initial_weight_cosine"] == "the population was stored without its initial weights"
+    assert not {name for name, _ in values("no weights")} & set(reasons)
+    (_, at, asked), *others = estimates(bare, names=["weight_distance"], key=0)
+    assert (at, asked.value, asked.reason, others) == (None, None, reasons["weight_distance"], [])
+    assert "training examples" in dict(unavailable(degenerate()["no training scores"]))["train_loss"]
 
 
 def test_a_run_without_its_training_loss_is_left_out_of_that_alone():

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from tests.analysis.populations import population, with_arrays
+from varbench.analysis.catalogue import MEASURES, estimates, unavailable
 from varbench.analysis.population import PopulationArrays
 from varbench.errors import InputError
+from varbench.measures.scores import softmax
 
 
 @pytest.mark.parametrize(
@@ -78,4 +80,69 @@ def test_populations_are_compared_by_identity():
     assert found == found
     assert found != population()
     assert isinstance(hash(found), int)
-    assert PopulationArrays(found.logits, found.labels, found.finished).weights is None
+    assert PopulationArrays(logits=found.logits, labels=found.labels, finished=found.finished).weights is None
+
+
+def given(**change):
+    """A population made from one output alone."""
+    base = population()
+    return PopulationArrays(labels=base.labels, **change)
+
+
+PROBABILITIES = softmax(population().logits)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({}, "one of logits, probabilities and predictions; none was given"),
+        ({"logits": population().logits, "predictions": np.zeros((9, 40), int)}, "logits and predictions were given"),
+        ({"predictions": np.zeros((9, 40))}, "expected integers"),
+        ({"predictions": np.zeros((9, 40, 1), int)}, "expected integers"),
+        ({"predictions": np.full((9, 40), -2)}, r"predictions\[0, 0\] is -2"),
+        ({"predictions": np.full((9, 40), 4), "classes": 4}, r"predictions\[0, 0\] is 4; with 4 classes"),
+        ({"predictions": np.zeros((9, 40), int), "classes": 2}, "the predictions have 2 classes"),
+        ({"probabilities": PROBABILITIES * 1.01}, r"probabilities\[0, 0\] .* with the sum 1.01"),
+        ({"probabilities": PROBABILITIES - np.eye(4)[0]}, "expected numbers from 0"),
+        ({"logits": population().logits, "levels": {"init": np.zeros(8, int)}}, r"levels\['init'\] has shape \(8,\)"),
+        ({"logits": population().logits, "levels": {"init": np.zeros(9)}}, "one integer for each"),
+    ],
+)
+def test_outputs_that_do_not_fit_are_refused_by_name(change, message):
+    with pytest.raises(InputError, match=message):
+        given(**change)
+
+
+def test_probabilities_give_what_their_logits_give():
+    logits, probabilities = given(logits=population().logits), given(probabilities=PROBABILITIES)
+    found = {(name, at): e for name, at, e in estimates(probabilities, key=0)}
+    reference = {(name, at): e for name, at, e in estimates(logits, key=0)}
+    assert {name for name, _ in reference} - {name for name, _ in found} == {"logit_correlation"}
+    for place, estimate in found.items():
+        assert estimate.value == pytest.approx(reference[place].value, rel=1e-5, abs=1e-7), place
+
+
+def test_a_certain_probability_has_a_finite_loss():
+    sure = given(probabilities=np.broadcast_to(np.eye(4, dtype=np.float32)[population().labels], (9, 40, 4)))
+    assert sure.loss == pytest.approx(np.zeros(9))
+    wrong = given(probabilities=np.broadcast_to(np.eye(4, dtype=np.float32)[(population().labels + 1) % 4], (9, 40, 4)))
+    assert wrong.loss == pytest.approx(np.full(9, 300 * np.log(10)))
+
+
+def test_predictions_alone_give_every_measure_on_labels():
+    base = population()
+    bare = given(predictions=base.predicted_labels, classes=4)
+    names = [name for name, entry in MEASURES.items() if not entry.needs]
+    assert {"accuracy", "disagreement", "accuracy_sd_distribution", "error_consistency"} <= set(names)
+    assert estimates(bare, names=names, key=0) == estimates(base, names=names, key=0)
+    assert {name for name, _ in unavailable(bare)} == {name for name, entry in MEASURES.items() if entry.needs}
+    with pytest.raises(InputError, match="needs="):
+        _ = bare.usable_logits
+
+
+def test_a_run_without_a_prediction_is_wrong_there():
+    predictions = population().predicted_labels.copy()
+    predictions[2] = -1
+    found = given(predictions=predictions)
+    assert found.accuracy[2] == 0.0
+    assert found.votes[:, -1].tolist() == [1] * 40

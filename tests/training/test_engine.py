@@ -13,7 +13,7 @@ import pytest
 from varbench.errors import InputError
 from varbench.keys import SOURCES
 from varbench.training.design import together
-from varbench.training.engine import Engine
+from varbench.training.engine import Engine, _Watch
 from varbench.training.strategy import Strategy
 
 from .toys import BASE, levels, plain_loop, relative_distance, train, train_blocks, vectors
@@ -199,11 +199,23 @@ def test_curves_have_the_planned_points(engine, runs, plain):
 
 def test_progress_is_told(engine, runs):
     seen = []
-    list(engine.train([(0, ROWS[:4]), (1, ROWS[4:7])], listen=seen.append))
+    for block in (ROWS[:4], ROWS[4:7]):  # one at a time: otherwise the second may start before the first is handed over
+        list(engine.train([(0, block)], listen=seen.append))
     assert [progress.step for progress in seen] == [*range(1, 41), *range(1, 41)]
     assert {(progress.steps, progress.runs) for progress in seen} == {(40, 4), (40, 3)}
     first = np.mean([run.curves[0, 0] for run in runs[:4]])
     assert seen[0].loss == pytest.approx(first, rel=1e-6)
+
+
+def test_a_block_counts_until_it_is_handed_over():
+    seen = []
+    watch = _Watch(40, seen.append)
+    watch.report(0, 40, 4, 0.5)
+    watch.report(1, 1, 3, 1.2)
+    watch.forget(0)
+    watch.report(1, 2, 3, 1.1)
+    assert [(progress.step, progress.runs) for progress in seen] == [(40, 4), (round((160 + 3) / 7), 7), (2, 3)]
+    assert [progress.loss for progress in seen] == pytest.approx([0.5, (2.0 + 3.6) / 7, 1.1])
 
 
 def test_epochs_are_another_way_to_say_steps():

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from varbench.analysis.plotdata import registered_plot_data, rounded
 from varbench.analysis.population import PopulationArrays
-from varbench.measures.predictions import disagreement_matrix, instability, vote_counts
-from varbench.measures.scores import accuracy_per_run, correctness, loss_per_run
+from varbench.measures.predictions import disagreement_matrix, instability
 from varbench.measures.weights import relative_distance_matrix
 
 FLIPS = 12
@@ -25,44 +25,41 @@ CURVE_RUNS = 128
 def plots(
     population: PopulationArrays,
     *,
-    curves: dict[str, np.ndarray],
-    steps: Int[np.ndarray, " C"],
-    x_test: np.ndarray,
+    curves: dict[str, np.ndarray] | None = None,
+    steps: Int[np.ndarray, " C"] | None = None,
+    x_test: np.ndarray | None = None,
 ) -> dict[str, Any]:
-    """Runs, matrices, instability, flips and curves of one population.
+    """Runs, matrices, instability, flips and curves of one population, and what the families of measures add.
 
     Args:
         population: Its arrays.
-        curves: name → [R, C] float.
+        curves: name → [R, C] float, where there are any.
         steps: Steps [C] of the curves.
-        x_test: Test examples [E, *shape], to show the ones that flip.
+        x_test: Test examples [E, *shape], to show the ones that flip; without them only their votes are given.
     """
-    labels = population.predicted_labels
-    first = labels[:MATRIX_RUNS]
-    classes = population.logits.shape[2]
-    disagreement = disagreement_matrix(first, n_classes=classes)
-    matrices = {"disagreement": _rounded(disagreement)}
+    first = population.predicted_labels[:MATRIX_RUNS]
+    disagreement = disagreement_matrix(first, n_classes=population.n_classes)
+    matrices = {"disagreement": rounded(disagreement)}
     if population.weights is not None:
-        matrices["weight_distance"] = _rounded(relative_distance_matrix(population.weights[:MATRIX_RUNS]))
-    votes = vote_counts(labels, n_classes=classes)
-    unstable = instability(votes)
-    accuracy = accuracy_per_run(correctness(labels, population.labels))
-    loss = np.where(population.usable, loss_per_run(population.logits, population.labels), np.nan)
-    return {
-        "runs": {
-            "accuracy": _rounded(accuracy),
-            "loss": _rounded(loss),
-            "finished": [bool(f) for f in population.finished],
-        },
+        matrices["weight_distance"] = rounded(relative_distance_matrix(population.weights[:MATRIX_RUNS]))
+    unstable = instability(population.votes)
+    runs = {"accuracy": rounded(population.accuracy), "finished": [bool(f) for f in population.finished]}
+    if not population.lacks("probabilities"):
+        loss = np.full(population.n_runs, np.nan)
+        loss[population.usable] = population.loss
+        runs["loss"] = rounded(loss)
+    found = {
+        "runs": runs,
         "matrices": matrices,
         "order": clustering_order(disagreement),
-        "instability": _rounded(np.sort(unstable)[::-1]),
-        "flips": _flips(unstable, votes, population.labels, x_test),
-        "curves": {
-            "step": [int(s) for s in steps],
-            **{name: _rounded(curve[:CURVE_RUNS]) for name, curve in curves.items()},
-        },
+        "instability": rounded(np.sort(unstable)[::-1]),
+        "flips": _flips(unstable, population.votes, population.labels, x_test),
+        **registered_plot_data(population),
     }
+    if curves is not None and steps is not None:
+        points = {name: rounded(curve[:CURVE_RUNS]) for name, curve in curves.items()}
+        found["curves"] = {"step": [int(s) for s in steps], **points}
+    return found
 
 
 def clustering_order(distances: Float[np.ndarray, "R R"]) -> list[int]:
@@ -83,7 +80,7 @@ def clustering_order(distances: Float[np.ndarray, "R R"]) -> list[int]:
 
 
 def _flips(
-    unstable: np.ndarray, votes: np.ndarray, labels: Int[np.ndarray, " E"], x_test: np.ndarray
+    unstable: np.ndarray, votes: np.ndarray, labels: Int[np.ndarray, " E"], x_test: np.ndarray | None
 ) -> list[dict[str, Any]]:
     most = np.argsort(-unstable, kind="stable")[:FLIPS]
     return [
@@ -92,17 +89,15 @@ def _flips(
             "label": int(labels[i]),
             "instability": float(unstable[i]),
             "votes": [int(v) for v in votes[i, :-1]],
-            "x": _rounded(np.asarray(x_test[i], dtype=np.float64).ravel()),
-            "shape": list(x_test[i].shape),
+            **_picture(x_test, i),
         }
         for i in most
         if unstable[i] > 0
     ]
 
 
-def _rounded(values: np.ndarray) -> Any:
-    """Nested lists with six significant digits: enough to draw from; what is not finite becomes None."""
-    flat = [float(f"{v:.6g}") if np.isfinite(v) else None for v in np.asarray(values, dtype=np.float64).ravel()]
-    for size in reversed(np.shape(values)[1:]):
-        flat = [flat[i : i + size] for i in range(0, len(flat), size)]
-    return flat
+def _picture(x_test: np.ndarray | None, example: int) -> dict[str, Any]:
+    if x_test is None:
+        return {}
+    x = np.asarray(x_test[example], dtype=np.float64)
+    return {"x": rounded(x.ravel()), "shape": list(x.shape)}

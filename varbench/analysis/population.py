@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from varbench.analysis import checks
+from varbench.analysis.networks import Networks
 from varbench.errors import InputError
 from varbench.measures import predictions, scores, weights
 
@@ -17,34 +19,56 @@ Layer = tuple[str, int, int]
 
 T = TypeVar("T")
 
+ABSENT = {
+    "logits": "there are no logits",
+    "probabilities": "there are neither logits nor probabilities",
+    "weights": "the population was stored without its weights",
+    "initial_weights": "the population was stored without its initial weights",
+    "train_loss": "the population was stored without its loss on the training examples",
+    "train_accuracy": "the population was stored without its accuracy on the training examples",
+    "levels": "the levels of the runs on the sources of randomness are not known",
+    "networks": "the networks themselves are not at hand, only what they predicted",
+}
+"""Everything that a measure can need beside labels and predictions, and what is said where it is missing."""
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class PopulationArrays:
     """Outcome of R runs on E test examples with K classes.
 
-    A run that diverged (`finished` False) predicts the label −1 everywhere: wrong, unlike every class,
-    equal to another −1. Measures on labels use all R runs; measures on losses, probabilities, logits and
-    weights use the runs in `usable`, that finished with finite logits and weights.
+    Exactly one of logits, probabilities and predictions is given. A run that diverged (`finished` False) predicts the
+    label −1 everywhere: wrong, unlike every class, equal to another −1. Measures on labels use all R runs; measures on
+    losses, probabilities, logits and weights use the runs in `usable`, that finished with finite logits and weights.
 
     Attributes:
-        logits: [R, E, K], stored as float32.
         labels: Right labels [E] in 0..K−1.
-        finished: [R], False where the run diverged.
+        logits: [R, E, K], stored as float32.
+        probabilities: [R, E, K], stored as float32; each row adds up to 1 (within 1e-3).
+        predictions: Predicted labels [R, E] in −1..K−1; −1 is no prediction.
+        finished: [R], False where the run diverged; None if all finished.
         weights: Final weights [R, P], or None.
         initial_weights: Initial weights [R, P], or None.
         layers: Named slices of the P axis.
         train_loss: [R] in nats, or None.
         train_accuracy: [R] as a fraction, or None.
+        levels: Source of randomness → level [R] of every run; may be empty.
+        networks: The networks as functions of their weights, or None.
+        classes: K where only predictions are given; by default one more than the largest label there is.
     """
 
-    logits: Float[np.ndarray, "R E K"]
     labels: Int[np.ndarray, " E"]
-    finished: Bool[np.ndarray, " R"]
+    logits: Float[np.ndarray, "R E K"] | None = None
+    probabilities: Float[np.ndarray, "R E K"] | None = None
+    predictions: Int[np.ndarray, "R E"] | None = None
+    finished: Bool[np.ndarray, " R"] = None  # type: ignore[assignment]  # all True when made without
     weights: Float[np.ndarray, "R P"] | None = None
     initial_weights: Float[np.ndarray, "R P"] | None = None
     layers: tuple[Layer, ...] = ()
     train_loss: Float[np.ndarray, " R"] | None = None
     train_accuracy: Float[np.ndarray, " R"] | None = None
+    levels: Mapping[str, Int[np.ndarray, " R"]] = field(default_factory=dict)
+    networks: Networks | None = None
+    classes: int | None = None
     _derived: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -53,37 +77,43 @@ class PopulationArrays:
         Raises:
             InputError: Naming the array and the offending index.
         """
-        logits = np.asarray(self.logits)
-        if logits.ndim != 3 or 0 in logits.shape or not np.issubdtype(logits.dtype, np.floating):
-            raise InputError(
-                f"The logits have shape {logits.shape} and type {logits.dtype}; expected floats [runs, examples, "
-                "classes] with at least one of each."
-            )
-        object.__setattr__(self, "logits", logits.astype(np.float32, copy=False))
-        self._check_labels()
-        self._check_runs("finished", "b")
-        for name in ("train_loss", "train_accuracy"):
-            if getattr(self, name) is not None:
-                self._check_runs(name, "f")
-        for name in ("weights", "initial_weights"):
-            if getattr(self, name) is not None:
-                self._check_weights(name)
-        self._check_layers()
+        for name, value in checks.checked(self).items():
+            object.__setattr__(self, name, value)
 
     @property
     def n_runs(self) -> int:
         """R, diverged runs included."""
-        return self.logits.shape[0]
+        return self._given.shape[0]
 
     @property
     def n_examples(self) -> int:
         """E."""
-        return self.logits.shape[1]
+        return self._given.shape[1]
 
     @property
     def n_classes(self) -> int:
         """K."""
-        return self.logits.shape[2]
+        if self.predictions is None:
+            return self._given.shape[2]
+        assert self.classes is not None  # set when made
+        return self.classes
+
+    @property
+    def _given(self) -> np.ndarray:
+        return next(a for a in (self.logits, self.probabilities, self.predictions) if a is not None)
+
+    def lacks(self, need: str) -> str:
+        """Why something in `ABSENT` is missing here, as a sentence without a final stop; empty if it is there."""
+        if need == "probabilities":
+            there = self.predictions is None
+        elif need in ("weights", "initial_weights"):
+            array = getattr(self, need)
+            there = array is not None and array.shape[1] > 0
+        elif need == "levels":
+            there = bool(self.levels)
+        else:
+            there = getattr(self, need) is not None
+        return "" if there else ABSENT[need]
 
     def derived(self, name: Hashable, compute: Callable[[], T]) -> T:
         """`compute()`, called once for each name and kept with the population: for small arrays that measures share."""
@@ -93,20 +123,36 @@ class PopulationArrays:
 
     @property
     def usable(self) -> Bool[np.ndarray, " R"]:
-        """True for the runs that finished and whose logits are all finite."""
-        return self.derived("usable", lambda: self.finished & scores.finite_runs(self.logits))
+        """True for the runs that finished and whose logits (or probabilities) are all finite."""
+        if self.predictions is not None:
+            return self.finished
+        return self.derived("usable", lambda: self.finished & scores.finite_runs(self._given))
 
     @property
     def usable_logits(self) -> Float[np.ndarray, "r E K"]:
-        """Logits of the usable runs: the array itself where all are, otherwise a copy that is kept."""
-        return self.logits if self.usable.all() else self.derived("usable_logits", lambda: self.logits[self.usable])
+        """Logits of the usable runs; their log-probabilities, which are logits too, where probabilities were given.
+
+        The array itself where all runs are usable, otherwise a copy that is kept.
+
+        Raises:
+            InputError: If there are predictions only.
+        """
+        if self.predictions is not None:
+            raise InputError(
+                "this population has predicted labels only: a measure that reads logits or probabilities says so with "
+                'needs=("probabilities",) where it is registered'
+            )
+        if self.logits is None:
+            return self.derived("usable_logits", lambda: scores.logs_of(self._given[self.usable]))
+        return self.logits if self.usable.all() else self.derived("usable_logits", lambda: self._given[self.usable])
 
     @property
     def predicted_labels(self) -> Int[np.ndarray, "R E"]:
         """Top-1 labels; −1 for a diverged run, and where a logit is not finite."""
 
         def compute() -> Int[np.ndarray, "R E"]:
-            return np.where(self.finished[:, None], predictions.predicted_labels(self.logits), np.int32(-1))
+            top = self.predictions if self.predictions is not None else predictions.predicted_labels(self._given)
+            return top if self.finished.all() else np.where(self.finished[:, None], top, np.int32(-1))
 
         return self.derived("predicted_labels", compute)
 
@@ -144,48 +190,3 @@ class PopulationArrays:
             return np.logical_and.reduce([self.finished, *map(weights.finite_vectors, arrays)])
 
         return self.derived("usable_weights", compute)
-
-    def _check_labels(self) -> None:
-        labels = np.asarray(self.labels)
-        if labels.shape != (self.n_examples,) or not np.issubdtype(labels.dtype, np.integer):
-            raise InputError(
-                f"The labels have shape {labels.shape} and type {labels.dtype}; expected one integer for each of the "
-                f"{self.n_examples} examples of the logits."
-            )
-        outside = np.flatnonzero((labels < 0) | (labels >= self.n_classes))
-        if outside.size:
-            raise InputError(
-                f"labels[{outside[0]}] is {labels[outside[0]]}; the logits have {self.n_classes} classes, so labels go "
-                f"from 0 to {self.n_classes - 1}."
-            )
-        object.__setattr__(self, "labels", labels.astype(np.int64, copy=False))
-
-    def _check_runs(self, name: str, kind: str) -> None:
-        values = np.asarray(getattr(self, name))
-        if values.shape != (self.n_runs,) or values.dtype.kind != kind:
-            raise InputError(
-                f"{name} has shape {values.shape} and type {values.dtype}; expected one "
-                f"{'boolean' if kind == 'b' else 'float'} for each of the {self.n_runs} runs."
-            )
-        object.__setattr__(self, name, values)
-
-    def _check_weights(self, name: str) -> None:
-        values = np.asarray(getattr(self, name))
-        first = self.weights if self.weights is not None else values
-        if values.ndim != 2 or values.dtype.kind != "f" or values.shape != (self.n_runs, np.shape(first)[1]):
-            raise InputError(
-                f"{name} has shape {values.shape} and type {values.dtype}; expected floats [{self.n_runs} runs, "
-                "parameters], with as many parameters in weights as in initial_weights."
-            )
-        object.__setattr__(self, name, values)
-
-    def _check_layers(self) -> None:
-        arrays = [values for values in (self.weights, self.initial_weights) if values is not None]
-        n_parameters = arrays[0].shape[1] if arrays else 0
-        paths = [path for path, _, _ in self.layers]
-        for path, start, stop in self.layers:
-            if not 0 <= start < stop <= n_parameters or paths.count(path) > 1:
-                raise InputError(
-                    f"Layer {path!r} takes the parameters {start}:{stop}; expected a slice that is not empty, within "
-                    f"0:{n_parameters}, under a name of its own."
-                )

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from varbench.measures.blocks import blocks
 
 FLOAT64 = 8
+SMALLEST = 1e-300
 
 
 def log_softmax(logits: Float[np.ndarray, "... K"]) -> Float[np.ndarray, "... K"]:
@@ -35,6 +36,18 @@ def softmax(logits: Float[np.ndarray, "... K"]) -> Float[np.ndarray, "... K"]:
     np.exp(exponentials, out=exponentials)
     exponentials /= exponentials.sum(axis=-1, keepdims=True)
     return exponentials
+
+
+def logs_of(probabilities: Float[np.ndarray, "... K"]) -> Float[np.ndarray, "... K"]:
+    """log p in float32, whose softmax gives the probabilities back; a probability of 0 counts as 1e-300 (−691 nats).
+
+    Args:
+        probabilities: In [0, 1], classes last; NaN stays NaN.
+    """
+    logs = np.empty(probabilities.shape, np.float32)
+    for part in blocks(len(probabilities), bytes_each=FLOAT64 * probabilities[0].size if len(probabilities) else 1):
+        logs[part] = np.log(np.maximum(probabilities[part], SMALLEST, dtype=np.float64))
+    return logs
 
 
 def finite_runs(logits: Float[np.ndarray, "R E K"]) -> Bool[np.ndarray, " R"]:

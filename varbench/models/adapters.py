@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from varbench.models.model import Model, PermutationGroup
+from varbench.models.model import Model
+from varbench.parameters import PermutationGroup
 from varbench.types import ApplyFn, InitFn
 
 

@@ -13,8 +13,9 @@ from flax import nnx
 from varbench.errors import InputError
 from varbench.models.adapters import from_nnx
 from varbench.models.convolution import convolution_by_matmul
-from varbench.models.model import Model, PermutationGroup, Slot
+from varbench.models.model import Model
 from varbench.models.options import Options
+from varbench.parameters import PermutationGroup, Slot
 
 GROUPS = 4
 """Groups of the group normalization in the residual network."""

@@ -8,8 +8,9 @@ import jax
 from flax import nnx
 
 from varbench.models.adapters import from_nnx
-from varbench.models.model import Model, PermutationGroup, Slot
+from varbench.models.model import Model
 from varbench.models.options import Options
+from varbench.parameters import PermutationGroup, Slot
 
 
 class _Logistic(nnx.Module):

@@ -11,10 +11,13 @@ import numpy as np
 from varbench.analysis.catalogue import MEASURES, estimates
 from varbench.analysis.controls import control_estimates
 from varbench.analysis.document import document
+from varbench.analysis.networks import Networks
 from varbench.analysis.plots import plots
 from varbench.analysis.population import PopulationArrays
 from varbench.data import load
 from varbench.errors import InputError
+from varbench.keys import SOURCES
+from varbench.probes import TrainedNetworks
 from varbench.stats.estimate import Estimate
 from varbench.store import PopulationStore
 from varbench.studies.request import read_study, request_of
@@ -45,7 +48,9 @@ def judge(out: Path) -> dict[str, Any]:
         raise InputError(f"{out} is unfinished ({', '.join(unfinished)}): finish it with {record['command']}")
     plans = {plan.name: plan for plan in request.populations()}
     arrays = {name: store.read() for name, store in stores.items()}
-    populations = {name: population_arrays(store, arrays[name]) for name, store in stores.items()}
+    populations = {
+        name: population_arrays(store, arrays[name], networks=_networks(plans[name])) for name, store in stores.items()
+    }
     evidence = {
         name: Evidence(plan, populations[name], _estimates(plan, plans, populations, stores))
         for name, plan in plans.items()
@@ -68,7 +73,9 @@ def judge(out: Path) -> dict[str, Any]:
     )
 
 
-def population_arrays(store: PopulationStore, arrays: dict[str, np.ndarray]) -> PopulationArrays:
+def population_arrays(
+    store: PopulationStore, arrays: dict[str, np.ndarray], *, networks: Networks | None = None
+) -> PopulationArrays:
     """The arrays of a store as measures want them."""
     whole = store.manifest["weights"]["kept"] == "whole"
     layers = [(path, start, stop) for path, _, start, stop in store.manifest["parameters"]]
@@ -81,7 +88,14 @@ def population_arrays(store: PopulationStore, arrays: dict[str, np.ndarray]) -> 
         layers=tuple(layers) if whole else (),
         train_loss=arrays["train_loss"],
         train_accuracy=arrays["train_accuracy"],
+        levels={source: arrays[f"level_{source}"] for source in SOURCES},
+        networks=networks if whole else None,
     )
+
+
+def _networks(plan: PopulationPlan) -> Networks | None:
+    """The networks of a population; a control is only compared run by run and a reference only shown."""
+    return TrainedNetworks(plan.recipe, load(plan.recipe.data)) if plan.role == "population" else None
 
 
 def _estimates(
@@ -126,7 +140,7 @@ def _condition(
     study: Study, plan: PopulationPlan, store: PopulationStore, population: PopulationArrays
 ) -> dict[str, Any]:
     manifest = store.manifest
-    runs, examples, classes = population.logits.shape
+    runs, examples, classes = population.n_runs, population.n_examples, population.n_classes
     return {
         "condition": plan.name,
         "study": study.name,

@@ -25,14 +25,15 @@ from jax import lax
 from varbench.data import Dataset
 from varbench.keys import SOURCES
 from varbench.models import Model, Options, build
+from varbench.parameters import Leaf
 from varbench.training.design import Levels
+from varbench.training.evaluation import EVALUATION_BLOCK
 from varbench.training.optimizer import optimizer_of
 from varbench.training.recipe import Recipe
 from varbench.training.run import Arrays, Run, Score, make_run
 from varbench.training.strategy import Strategy, default_strategy
-from varbench.trees import Leaf, table
+from varbench.trees import table
 
-EVALUATION_BLOCK = 500
 CURVE_POINTS = 20
 CURVE_EXAMPLES = 2_000
 SEGMENTS = 40

@@ -14,6 +14,7 @@ from jax import lax
 from varbench.keys import source_key
 from varbench.models import Model
 from varbench.training.batches import augmented, drawn_rows, epoch_order, noisy_labels
+from varbench.training.evaluation import blockwise, loss_and_accuracy
 from varbench.training.recipe import Recipe
 from varbench.training.ulp import moved_by_one_ulp
 from varbench.trees import ravel, unravel
@@ -172,21 +173,13 @@ def make_run(
         return lax.fori_loop(start, stop, step, carry._replace(loss=jnp.zeros(())))
 
     def logits_of(carry: Carry, x: jax.Array) -> jax.Array:
-        """Logits [n, K] in blocks; the last one is filled up with zeros, which are cut off again."""
-        n = x.shape[0]
-        blocks = -(-n // evaluation_block)
-        filled = jnp.pad(x, [(0, blocks * evaluation_block - n)] + [(0, 0)] * (x.ndim - 1))
         key = jax.random.key(0)
-        logits = lax.map(
-            lambda block: model.apply(carry.params, carry.state, widen(block), key, False)[0],
-            filled.reshape(blocks, evaluation_block, *x.shape[1:]),
+        return blockwise(
+            lambda block: model.apply(carry.params, carry.state, widen(block), key, False)[0], x, block=evaluation_block
         )
-        return logits.reshape(blocks * evaluation_block, -1)[:n]
 
     def scores(carry: Carry, x: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
-        logits = logits_of(carry, x)
-        loss = optax.softmax_cross_entropy(logits, jax.nn.one_hot(y, classes)).mean()
-        return loss, (jnp.argmax(logits, -1) == y).mean()
+        return loss_and_accuracy(logits_of(carry, x), y, classes=classes)
 
     def score(carry: Carry, arrays: Arrays, steps: jax.Array) -> Score:
         test_loss, test_accuracy = scores(carry, arrays.x_test[:curve_examples], arrays.y_test[:curve_examples])

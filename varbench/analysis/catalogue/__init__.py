@@ -6,7 +6,7 @@ To add a measure: one function decorated with `@measure(...)` in a file of this 
 
 from importlib import import_module
 
-from varbench.analysis.catalogue.measure import MEASURES, At, Estimator, Measure, estimates, measure
+from varbench.analysis.catalogue.measure import MEASURES, At, Estimator, Measure, estimates, measure, unavailable
 
 FAMILIES = ("level", "spread", "equivalence", "predictions", "distributions", "ensembles", "weights", "controls")
 """Files that register measures, in the order in which reports list them."""
@@ -14,4 +14,4 @@ FAMILIES = ("level", "spread", "equivalence", "predictions", "distributions", "e
 for family in FAMILIES:
     import_module(f"{__name__}.{family}")
 
-__all__ = ["FAMILIES", "MEASURES", "At", "Estimator", "Measure", "estimates", "measure"]
+__all__ = ["FAMILIES", "MEASURES", "At", "Estimator", "Measure", "estimates", "measure", "unavailable"]

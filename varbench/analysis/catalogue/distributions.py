@@ -22,6 +22,7 @@ from varbench.stats.jackknife import off_diagonal_row_sums, pair_mean_estimate
     unit="correlation",
     better="none",
     meaning="Correlation of two runs' logits over all test examples and classes: 1 when they agree.",
+    needs=("logits",),
 )
 def logit_correlation(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over pairs of the usable runs of the Pearson correlation of flattened logits."""
@@ -35,6 +36,7 @@ def logit_correlation(population: PopulationArrays, *, level: float, key: int) -
     unit="nats",
     better="lower",
     meaning="Divergence of two runs' predicted probabilities, 0 (the same) to 0.69 nats, averaged over examples.",
+    needs=("probabilities",),
 )
 def js_divergence(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over pairs of the usable runs."""
@@ -47,6 +49,7 @@ def js_divergence(population: PopulationArrays, *, level: float, key: int) -> li
     unit="fraction",
     better="lower",
     meaning="Probability mass that two runs place differently, averaged over examples.",
+    needs=("probabilities",),
 )
 def tv_distance(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over pairs of the usable runs."""

@@ -46,6 +46,7 @@ PAIR_LIMIT = 512
     unit="fraction",
     better="higher",
     meaning="Test accuracy of the averaged probabilities of M runs.",
+    needs=("probabilities",),
 )
 def ensemble_accuracy(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over the usable runs for M = 1, plus the mean gain over subsets for larger ensembles."""
@@ -58,6 +59,7 @@ def ensemble_accuracy(population: PopulationArrays, *, level: float, key: int) -
     unit="nats",
     better="lower",
     meaning="Test cross-entropy of the averaged probabilities of M runs.",
+    needs=("probabilities",),
 )
 def ensemble_loss(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over the usable runs for M = 1, plus the mean change over subsets for larger ensembles."""
@@ -70,6 +72,7 @@ def ensemble_loss(population: PopulationArrays, *, level: float, key: int) -> li
     unit="score",
     better="lower",
     meaning="Brier score of the averaged probabilities of M runs, over all choices of the M.",
+    needs=("probabilities",),
 )
 def ensemble_brier(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Brier_1 − (1 − 1/M) V: exact over all subsets, none is formed."""
@@ -91,6 +94,7 @@ def ensemble_brier(population: PopulationArrays, *, level: float, key: int) -> l
     unit="pp",
     better="higher",
     meaning="Accuracy of the averaged probabilities of M runs, above the mean accuracy of its members.",
+    needs=("probabilities",),
 )
 def ensemble_gain(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over subsets of accuracy − mean member's accuracy, for M of 2 and more."""
@@ -109,6 +113,7 @@ def ensemble_gain(population: PopulationArrays, *, level: float, key: int) -> li
     unit="fraction",
     better="lower",
     meaning="Fraction of test examples on which two ensembles of M other runs each predict different labels.",
+    needs=("probabilities",),
 )
 def ensemble_disagreement(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over pairs of disjoint ensembles; M = 1 is the disagreement of the usable runs, over all pairs."""

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from varbench.analysis.catalogue.measure import At, measure
 from varbench.analysis.population import PopulationArrays
 from varbench.measures.scores import ece_per_run
-from varbench.stats.estimate import Estimate, missing
+from varbench.stats.estimate import Estimate
 from varbench.stats.mean import mean_estimate
 
 FRACTION = (0.0, 1.0)
@@ -47,6 +47,7 @@ def error(population: PopulationArrays, *, level: float, key: int) -> list[tuple
     unit="nats",
     better="lower",
     meaning="Cross-entropy on the test examples, averaged over runs; 0 is certain and right.",
+    needs=("probabilities",),
 )
 def loss(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over the usable runs."""
@@ -59,6 +60,7 @@ def loss(population: PopulationArrays, *, level: float, key: int) -> list[tuple[
     unit="score",
     better="lower",
     meaning="Squared distance of the predicted probabilities from the truth, 0 to 2, averaged over runs.",
+    needs=("probabilities",),
 )
 def brier(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over the usable runs."""
@@ -71,6 +73,7 @@ def brier(population: PopulationArrays, *, level: float, key: int) -> list[tuple
     unit="fraction",
     better="lower",
     meaning="Mean gap between the confidence of a run and how often it is right (15 equal-width bins).",
+    needs=("probabilities",),
 )
 def ece(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over the usable runs of the top-label expected calibration error."""
@@ -84,6 +87,7 @@ def ece(population: PopulationArrays, *, level: float, key: int) -> list[tuple[A
     unit="fraction",
     better="none",
     meaning="Fraction of training examples that a run gets right at the end, averaged over runs.",
+    needs=("train_accuracy",),
 )
 def train_accuracy(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over the runs that finished."""
@@ -96,6 +100,7 @@ def train_accuracy(population: PopulationArrays, *, level: float, key: int) -> l
     unit="nats",
     better="none",
     meaning="Loss on the training examples at the end, averaged over runs.",
+    needs=("train_loss",),
 )
 def train_loss(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over the runs that finished."""
@@ -109,9 +114,7 @@ def _training(
     level: float,
     bounds: tuple[float, float],
 ) -> list[tuple[At, Estimate]]:
-    if values is None:
-        reason = "the population was stored without its scores on the training examples"
-        return [(None, missing(reason, level=level, n_runs=population.n_runs, n_examples=None))]
+    assert values is not None  # the measure needs it
     usable = population.finished & np.isfinite(values)
     return _mean(values[usable].astype(np.float64), None, level=level, bounds=bounds)
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
-from varbench.analysis.population import PopulationArrays
+from varbench.analysis.population import ABSENT, PopulationArrays
 from varbench.errors import InputError
-from varbench.stats.estimate import Estimate
+from varbench.stats.estimate import Estimate, missing
 
 At: TypeAlias = float | str | None
 """Position of an estimate: ensemble size, share of examples, path of a layer; None for the whole."""
@@ -37,6 +37,7 @@ class Measure:
         better: Which direction is better, or "none".
         meaning: One sentence for readers.
         estimate: Makes the estimates.
+        needs: What it reads beside labels and predictions, by the names in `ABSENT`.
     """
 
     name: str
@@ -45,6 +46,11 @@ class Measure:
     better: Better
     meaning: str
     estimate: Estimator
+    needs: tuple[str, ...] = ()
+
+    def lacking(self, population: PopulationArrays) -> str:
+        """Why a population does not have this measure, as a sentence without a final stop; empty if it has."""
+        return next(filter(None, map(population.lacks, self.needs)), "")
 
 
 MEASURES: dict[str, Measure] = {}
@@ -53,17 +59,26 @@ MEASURES: dict[str, Measure] = {}
 F = TypeVar("F", bound=Estimator)
 
 
-def measure(name: str, *, label: str, unit: str, better: Better, meaning: str) -> Callable[[F], F]:
+def measure(
+    name: str, *, label: str, unit: str, better: Better, meaning: str, needs: tuple[str, ...] = ()
+) -> Callable[[F], F]:
     """Register the decorated estimator as the measure `name`.
 
+    Args:
+        name, label, unit, better, meaning: As in `Measure`.
+        needs: What the estimator reads beside labels and predictions: "probabilities", "logits", "weights", ….
+            It is never called with a population that lacks one of them.
+
     Raises:
-        ValueError: If the name is taken.
+        ValueError: If the name is taken or a need is unknown.
     """
+    if not set(needs) <= set(ABSENT):
+        raise ValueError(f"the measure {name!r} needs {needs}; known are {', '.join(ABSENT)}")
 
     def register(estimator: F) -> F:
         if name in MEASURES:
             raise ValueError(f"the measure {name!r} is registered twice")
-        MEASURES[name] = Measure(name, label, unit, better, meaning, estimator)
+        MEASURES[name] = Measure(name, label, unit, better, meaning, estimator, needs)
         return estimator
 
     return register
@@ -72,11 +87,12 @@ def measure(name: str, *, label: str, unit: str, better: Better, meaning: str) -
 def estimates(
     population: PopulationArrays, *, names: Iterable[str] | None = None, level: float = 0.95, key: int
 ) -> list[tuple[str, At, Estimate]]:
-    """Estimates of the named measures, or of all, as (name, at, estimate).
+    """Estimates of the named measures, or of all that the population has what they need for, as (name, at, estimate).
 
     Args:
         population: The arrays of the population.
-        names: Names in `MEASURES`, in the wanted order; None for all.
+        names: Names in `MEASURES`, in the wanted order; a named one whose needs are lacking gives an estimate without
+            value, and the reason. None for all that are not in `unavailable`.
         level: Nominal coverage of the intervals, in (0, 1).
         key: Non-negative integer that seeds whatever is random; the same key gives the same estimates.
 
@@ -86,11 +102,20 @@ def estimates(
     if not 0.0 < level < 1.0:
         raise InputError(f"The level of intervals is {level}; give a number between 0 and 1, such as 0.95.")
     chosen = [_named(name) for name in (MEASURES if names is None else names)]
-    return [
-        (entry.name, at, estimate)
-        for entry in chosen
-        for at, estimate in entry.estimate(population, level=level, key=key)
-    ]
+    found: list[tuple[str, At, Estimate]] = []
+    for entry in chosen:
+        lacking = entry.lacking(population)
+        if not lacking:
+            found += [(entry.name, *pair) for pair in entry.estimate(population, level=level, key=key)]
+        elif names is not None:
+            nothing = missing(lacking, level=level, n_runs=population.n_runs, n_examples=population.n_examples)
+            found.append((entry.name, None, nothing))
+    return found
+
+
+def unavailable(population: PopulationArrays) -> list[tuple[str, str]]:
+    """The measures that a population cannot have, and why: (name, reason)."""
+    return [(name, entry.lacking(population)) for name, entry in MEASURES.items() if entry.lacking(population)]
 
 
 def _named(name: str) -> Measure:

@@ -35,6 +35,7 @@ def accuracy_sd(population: PopulationArrays, *, level: float, key: int) -> list
     unit="nats",
     better="lower",
     meaning="Standard deviation of the test loss from run to run.",
+    needs=("probabilities",),
 )
 def loss_sd(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Over the usable runs, ddof = 1."""

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from varbench.analysis.catalogue.measure import At, measure
 from varbench.analysis.population import PopulationArrays
 from varbench.measures import weights as geometry
-from varbench.stats.estimate import Estimate, missing
+from varbench.stats.estimate import Estimate
 from varbench.stats.jackknife import off_diagonal_row_sums, pair_mean_estimate
 
 LARGEST_DISTANCE = math.sqrt(2.0)
@@ -30,6 +30,7 @@ class Distances(NamedTuple):
     unit="distance",
     better="none",
     meaning="Distance between two runs' weights: 0 for identical weights, 1 for orthogonal ones.",
+    needs=("weights",),
 )
 def weight_distance(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over pairs of the usable runs of ‖a − b‖ / √(‖a‖² + ‖b‖²), whole and by layer."""
@@ -42,6 +43,7 @@ def weight_distance(population: PopulationArrays, *, level: float, key: int) -> 
     unit="cosine",
     better="none",
     meaning="Cosine of the angle between two runs' weights: 1 for the same direction, 0 for orthogonal ones.",
+    needs=("weights",),
 )
 def weight_cosine(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over pairs of the usable runs of a·b / (‖a‖ ‖b‖), whole and by layer."""
@@ -54,12 +56,13 @@ def weight_cosine(population: PopulationArrays, *, level: float, key: int) -> li
     unit="ratio",
     better="none",
     meaning="Distance between two runs' weights over how far training moved them from their own initial weights.",
+    needs=(
+        "weights",
+        "initial_weights",
+    ),
 )
 def weight_distance_over_travel(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over pairs of the usable runs of ‖a − b‖ over the two runs' mean travel, whole and by layer."""
-    absent = _absent(population, "weights", level=level) or _absent(population, "initial_weights", level=level)
-    if absent:
-        return absent
     found: list[tuple[At, Estimate]] = []
     for path in _paths(population):
         chosen, first = _slice(population, "weights", path), _slice(population, "initial_weights", path)
@@ -78,6 +81,7 @@ def weight_distance_over_travel(population: PopulationArrays, *, level: float, k
     unit="distance",
     better="none",
     meaning="Distance between two runs' initial weights: what unrelated random initializations show.",
+    needs=("initial_weights",),
 )
 def initial_weight_distance(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """`weight_distance` of the initial weights: the null to read it against, 0 where all runs start alike."""
@@ -90,6 +94,7 @@ def initial_weight_distance(population: PopulationArrays, *, level: float, key: 
     unit="cosine",
     better="none",
     meaning="Cosine of the angle between two runs' initial weights: what unrelated random initializations show.",
+    needs=("initial_weights",),
 )
 def initial_weight_cosine(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """`weight_cosine` of the initial weights: the null to read it against, 1 where all runs start alike."""
@@ -97,8 +102,8 @@ def initial_weight_cosine(population: PopulationArrays, *, level: float, key: in
 
 
 def _relative(population: PopulationArrays, which: str, *, level: float) -> list[tuple[At, Estimate]]:
-    found = _absent(population, which, level=level)
-    for path in [] if found else _paths(population):
+    found: list[tuple[At, Estimate]] = []
+    for path in _paths(population):
         squared, norms = _distances(population, which, path)
         pairs = geometry.relative_distance(squared, norms[:, None], norms[None, :])
         found.append((path, _pairs(pairs, level=level, bounds=(0.0, LARGEST_DISTANCE))))
@@ -106,8 +111,8 @@ def _relative(population: PopulationArrays, which: str, *, level: float) -> list
 
 
 def _cosine(population: PopulationArrays, which: str, *, level: float) -> list[tuple[At, Estimate]]:
-    found = _absent(population, which, level=level)
-    for path in [] if found else _paths(population):
+    found: list[tuple[At, Estimate]] = []
+    for path in _paths(population):
         squared, norms = _distances(population, which, path)
         pairs = geometry.cosine(squared, norms[:, None], norms[None, :])
         reason = "the weights of a run are all 0 and have no direction"
@@ -144,13 +149,3 @@ def _distances(population: PopulationArrays, which: str, path: str | None) -> Di
         return Distances(geometry.squared_distances(chosen), geometry.squared_norms(chosen))
 
     return population.derived(("distances", which, path), compute)
-
-
-def _absent(population: PopulationArrays, which: str, *, level: float) -> list[tuple[At, Estimate]]:
-    """The reason in place of estimates, where the weights were not kept."""
-    array = getattr(population, which)
-    if array is not None and array.shape[1] > 0:
-        return []
-    words = "weights" if which == "weights" else "initial weights"
-    reason = f"the population was stored without its {words}"
-    return [(None, missing(reason, level=level, n_runs=population.n_runs, n_examples=None))]

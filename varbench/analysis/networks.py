@@ -1,0 +1,40 @@
+"""What measures may ask of the trained networks themselves, beyond the arrays that were stored."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol, TypeAlias
+
+import numpy as np
+from jaxtyping import Float
+
+from varbench.parameters import Leaf, PermutationGroup
+
+Split: TypeAlias = Literal["train", "test"]
+
+
+class Networks(Protocol):
+    """The network of a population as functions of flat weights [n, P], on the data it was trained and tested on.
+
+    Weights need not be those of a run: averages, permutations and points between runs are as welcome. What a network
+    keeps beside its weights (batch statistics) is made anew from the training examples for the weights given.
+    """
+
+    @property
+    def leaves(self) -> tuple[Leaf, ...]:
+        """Path, shape and slice of every parameter in the flat vector."""
+        ...
+
+    @property
+    def symmetries(self) -> tuple[PermutationGroup, ...]:
+        """Relabelings of hidden units that leave the function as it is; empty where none are known."""
+        ...
+
+    def logits(self, weights: Float[np.ndarray, "n P"], split: Split) -> Float[np.ndarray, "n E K"]:
+        """Logits, float32, on all examples of a split."""
+        ...
+
+    def scores(
+        self, weights: Float[np.ndarray, "n P"], split: Split
+    ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+        """Cross-entropy in nats and error as a fraction, on all examples of a split."""
+        ...

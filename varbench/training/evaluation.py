@@ -1,0 +1,31 @@
+"""Forward passes over many examples, a block at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+
+EVALUATION_BLOCK = 500
+"""Examples per forward pass outside training."""
+
+
+def blockwise(forward: Callable[[jax.Array], jax.Array], x: jax.Array, *, block: int) -> jax.Array:
+    """`forward` [block, *shape] → [block, K] over all examples [n, *shape] → [n, K].
+
+    The last block is filled up with zeros, which are cut off again.
+    """
+    n = x.shape[0]
+    blocks = -(-n // block)
+    filled = jnp.pad(x, [(0, blocks * block - n)] + [(0, 0)] * (x.ndim - 1))
+    found = lax.map(forward, filled.reshape(blocks, block, *x.shape[1:]))
+    return found.reshape(blocks * block, -1)[:n]
+
+
+def loss_and_accuracy(logits: jax.Array, labels: jax.Array, *, classes: int) -> tuple[jax.Array, jax.Array]:
+    """Mean cross-entropy in nats and fraction right, of logits [n, K]."""
+    loss = optax.softmax_cross_entropy(logits, jax.nn.one_hot(labels, classes)).mean()
+    return loss, (jnp.argmax(logits, -1) == labels).mean()
