@@ -36,7 +36,8 @@ def population(
 
 def with_arrays(base: PopulationArrays, **change: Any) -> PopulationArrays:
     """The same population with some arrays replaced."""
-    names = ("logits", "labels", "finished", "weights", "initial_weights", "layers", "train_loss", "train_accuracy")
+    runs = ("finished", "weights", "initial_weights", "layers", "train_loss", "train_accuracy", "levels")
+    names = ("logits", "labels", *runs)
     return PopulationArrays(**{**{name: getattr(base, name) for name in names}, **change})
 
 

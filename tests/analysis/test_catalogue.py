@@ -80,7 +80,8 @@ def test_the_key_is_checked_where_it_is_used():
 def test_results_do_not_depend_on_what_was_asked_before():
     one = population()
     everything = {(name, at): estimate for name, at, estimate in estimates(one, key=3)}
-    for name in reversed(MEASURES):
+    there = [name for name, entry in MEASURES.items() if not entry.lacking(one)]
+    for name in reversed(there):
         for _, at, estimate in estimates(population(), names=[name], key=3):
             assert estimate == everything[name, at]
 

@@ -13,6 +13,7 @@ from varbench.analysis import checks
 from varbench.analysis.networks import Networks
 from varbench.errors import InputError
 from varbench.measures import predictions, scores, weights
+from varbench.stats.crossing import Crossing, OneAtATime, crossing, one_at_a_time
 
 Layer = tuple[str, int, int]
 """Path of a parameter and the slice start:stop of the P axis that it takes."""
@@ -27,6 +28,8 @@ ABSENT = {
     "train_loss": "the population was stored without its loss on the training examples",
     "train_accuracy": "the population was stored without its accuracy on the training examples",
     "levels": "the levels of the runs on the sources of randomness are not known",
+    "crossing": "the sources of randomness are not crossed",
+    "one_at_a_time": "the sources of randomness are not varied one at a time",
     "networks": "the networks themselves are not at hand, only what they predicted",
 }
 """Everything that a measure can need beside labels and predictions, and what is said where it is missing."""
@@ -104,6 +107,9 @@ class PopulationArrays:
 
     def lacks(self, need: str) -> str:
         """Why something in `ABSENT` is missing here, as a sentence without a final stop; empty if it is there."""
+        if need in ("crossing", "one_at_a_time"):
+            found = getattr(self, need) if self.levels else ABSENT["levels"]
+            return found if isinstance(found, str) else ""
         if need == "probabilities":
             there = self.predictions is None
         elif need in ("weights", "initial_weights"):
@@ -120,6 +126,16 @@ class PopulationArrays:
         if name not in self._derived:
             self._derived[name] = compute()
         return self._derived[name]
+
+    @property
+    def crossing(self) -> Crossing | str:
+        """The crossed design that the levels are, or why they are none."""
+        return self.derived("crossing", lambda: crossing(self.levels))
+
+    @property
+    def one_at_a_time(self) -> OneAtATime | str:
+        """The runs of each source where one source varies at a time, or why that is not so."""
+        return self.derived("one_at_a_time", lambda: one_at_a_time(self.levels))
 
     @property
     def usable(self) -> Bool[np.ndarray, " R"]:

@@ -8,7 +8,18 @@ from importlib import import_module
 
 from varbench.analysis.catalogue.measure import MEASURES, At, Estimator, Measure, estimates, measure, unavailable
 
-FAMILIES = ("level", "spread", "equivalence", "predictions", "distributions", "ensembles", "weights", "controls")
+FAMILIES = (
+    "level",
+    "spread",
+    "components",
+    "sources",
+    "equivalence",
+    "predictions",
+    "distributions",
+    "ensembles",
+    "weights",
+    "controls",
+)
 """Files that register measures, in the order in which reports list them."""
 
 for family in FAMILIES:
