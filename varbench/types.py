@@ -5,6 +5,7 @@ Dimension letters: R runs, E examples, K classes, P parameters, M ensemble membe
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -16,3 +17,4 @@ State: TypeAlias = Any
 
 InitFn: TypeAlias = Callable[..., tuple[Params, State]]
 ApplyFn: TypeAlias = Callable[..., tuple[Any, State]]
+ActivationsFn: TypeAlias = Callable[..., OrderedDict[str, Any]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -62,8 +63,12 @@ def pure_pair(**_: Any) -> Model:
     def apply(params: Any, state: Any, x: jax.Array, key: jax.Array, train: bool) -> tuple[jax.Array, Any]:
         return jax.nn.relu(x @ params["in"]) @ params["out"], state
 
+    def activations(params: Any, state: Any, x: jax.Array) -> OrderedDict[str, jax.Array]:
+        features = jax.nn.relu(x @ params["in"])
+        return OrderedDict(features=features, logits=features @ params["out"])
+
     group = PermutationGroup("features", 9, (Slot("in", 1), Slot("out", 0)))
-    return from_functions(init, apply, permutations=[group])
+    return from_functions(init, apply, permutations=[group], activations=activations)
 
 
 @dataclass(frozen=True)
@@ -78,13 +83,23 @@ class Case:
     batch_norm: bool = False
     narrow: bool = False
     cells: int = 1
+    layers: dict[str, tuple[int, ...]] | None = None
+    """Shapes of the activations of one example before the logits, in order; None where the network does not tell."""
 
     def inputs(self, examples: int = BATCH) -> jax.Array:
         """Standard normal examples [examples, *shape]."""
         return jax.random.normal(jax.random.key(99), (examples, *self.shape))
 
 
-def built(name: str, shape: tuple[int, ...], *, model: str, classes: int = CLASSES, **options: Any) -> Case:
+def built(
+    name: str,
+    shape: tuple[int, ...],
+    *,
+    model: str,
+    layers: dict[str, tuple[int, ...]],
+    classes: int = CLASSES,
+    **options: Any,
+) -> Case:
     narrow = options.get("dtype") is not None
     return Case(
         name,
@@ -95,27 +110,46 @@ def built(name: str, shape: tuple[int, ...], *, model: str, classes: int = CLASS
         batch_norm=options.get("norm") == "batch",
         narrow=narrow,
         cells=4 if model == "resnet" and options.get("norm") != "batch" else 1,
+        layers=layers,
     )
 
 
 def _cases() -> Iterator[Case]:
-    yield built("logistic", (40,), model="logistic", classes=10)
-    yield built("mlp", (7,), model="mlp", hidden=(12, 12), dropout=0.5)
-    yield built("mlp bfloat16", IMAGE, model="mlp", hidden=(16,), dtype=jnp.bfloat16)
-    yield built("mnist1d-mlp", (40,), model="mnist1d-mlp", classes=10, dropout=0.25)
-    yield built("mnist1d-cnn native", (40,), model="mnist1d-cnn", classes=10, convolution="native")
-    yield built("mnist1d-cnn matmul", (40,), model="mnist1d-cnn", classes=10, convolution="matmul", dropout=0.25)
-    yield built("cnn native", IMAGE, model="cnn", hidden=(5, 6), dropout=0.25)
-    yield built("cnn matmul bfloat16", IMAGE, model="cnn", hidden=(5, 6), convolution="matmul", dtype=jnp.bfloat16)
-    yield built("resnet group", IMAGE, model="resnet", hidden=(8, 16), dropout=0.25)
-    yield built("resnet group matmul", IMAGE, model="resnet", hidden=(8, 12), blocks=2, convolution="matmul")
-    narrow = {"convolution": "matmul", "dtype": jnp.bfloat16}
+    yield built("logistic", (40,), model="logistic", classes=10, layers={})
+    hidden = {"hidden/0": (12,), "hidden/1": (12,)}
+    yield built("mlp", (7,), model="mlp", hidden=(12, 12), dropout=0.5, layers=hidden)
+    yield built("mlp bfloat16", IMAGE, model="mlp", hidden=(16,), dtype=jnp.bfloat16, layers={"hidden/0": (16,)})
+    linear = {"linear1": (100,), "linear2": (100,)}
+    yield built("mnist1d-mlp", (40,), model="mnist1d-mlp", classes=10, dropout=0.25, layers=linear)
+    paper = {"model": "mnist1d-cnn", "layers": {"conv1": (19, 25), "conv2": (10, 25), "conv3": (5, 25)}, "classes": 10}
+    yield built("mnist1d-cnn native", (40,), convolution="native", **paper)
+    yield built("mnist1d-cnn matmul", (40,), convolution="matmul", dropout=0.25, **paper)
+    small = {"model": "cnn", "hidden": (5, 6)}
+    small["layers"] = {"convs/0": (8, 8, 5), "convs/1": (4, 4, 6), "pooled": (6,)}
+    yield built("cnn native", IMAGE, dropout=0.25, **small)
+    yield built("cnn matmul bfloat16", IMAGE, convolution="matmul", dtype=jnp.bfloat16, **small)
+    yield built("resnet group", IMAGE, model="resnet", hidden=(8, 16), dropout=0.25, layers=_blocks(8, (8, 8), (4, 16)))
+    deeper = _blocks(8, (8, 8), (8, 8), (4, 12), (4, 12))
+    yield built(
+        "resnet group matmul", IMAGE, model="resnet", hidden=(8, 12), blocks=2, convolution="matmul", layers=deeper
+    )
+    narrow = {"convolution": "matmul", "dtype": jnp.bfloat16, "layers": _blocks(5, (8, 5), (4, 6))}
     yield built("resnet batch matmul bfloat16", IMAGE, model="resnet", hidden=(5, 6), norm="batch", **narrow)
     yield Case("nnx", lambda **_: from_nnx(UserNnx), (7,), dropout=True, batch_norm=True)
     example = jax.ShapeDtypeStruct((1, 7), jnp.float32)
-    yield Case("linen", lambda **_: from_linen(UserLinen(), example), (7,), dropout=True, batch_norm=True)
-    yield Case("linen without train", lambda **_: from_linen(PlainLinen(), example), (7,), narrow=True)
-    yield Case("functions", pure_pair, (7,))
+    user = dict.fromkeys(("Dense_0", "BatchNorm_0", "Dropout_0", "Dropout_1"), (12,))
+    yield Case("linen", lambda **_: from_linen(UserLinen(), example), (7,), dropout=True, batch_norm=True, layers=user)
+    plain = {"Dense_1": (9,)}  # Flax names in the order of construction, and the readout is constructed first
+    yield Case("linen without train", lambda **_: from_linen(PlainLinen(), example), (7,), narrow=True, layers=plain)
+    yield Case("functions", pure_pair, (7,), layers={"features": (9,)})
+
+
+def _blocks(stem: int, *blocks: tuple[int, int]) -> dict[str, tuple[int, ...]]:
+    """Of a residual network on 8×8 images: (side, channels) of each block."""
+    layers: dict[str, tuple[int, ...]] = {"stem": (8, 8, stem)}
+    for i, (side, channels) in enumerate(blocks):
+        layers |= {f"blocks/{i}/inside": (side, side, channels), f"blocks/{i}": (side, side, channels)}
+    return {**layers, "pooled": (blocks[-1][1],)}
 
 
 CASES = {case.name: case for case in _cases()}

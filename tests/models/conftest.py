@@ -45,6 +45,16 @@ class Subject:
         return jax.jit(lambda *args: self.model.apply(*args, False), compiler_options=QUICK)
 
     @cached_property
+    def activations(self) -> Any:
+        """`(params, state, x) -> (layers, logits of apply)`, in one program: the shared part is computed once."""
+
+        def both(params: Any, state: Any, x: jax.Array) -> Any:
+            layers = self.model.activations(params, state, x)
+            return layers, self.model.apply(params, state, x, jax.random.key(0), False)[0]
+
+        return jax.jit(both, compiler_options=QUICK)
+
+    @cached_property
     def train(self) -> Any:
         """`(params, state, x, key) -> (logits, state)`"""
         return jax.jit(lambda *args: self.model.apply(*args, True), compiler_options=QUICK)

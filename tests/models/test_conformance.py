@@ -102,3 +102,46 @@ def test_every_parameter_gets_a_gradient(subject):
         assert np.isfinite(leaf).all(), path
         assert np.any(leaf[0]), f"{path} does not matter to the loss"
         np.testing.assert_array_equal(leaf[0], leaf[2])
+
+
+def test_activations_are_named_in_the_order_of_the_network_and_end_in_the_logits(subject):
+    if subject.case.layers is None:
+        assert subject.model.activations is None
+        return
+    params, state = subject.start()
+    layers, logits = subject.activations(params, state, subject.x)
+    expected = {**subject.case.layers, "logits": (subject.case.classes,)}
+    assert [(name, layer.shape) for name, layer in layers.items()] == [
+        (name, (BATCH, *shape)) for name, shape in expected.items()
+    ]
+    assert {layer.dtype for layer in layers.values()} == {jnp.dtype(jnp.float32)}
+    np.testing.assert_array_equal(layers["logits"], logits)
+    alone, _ = subject.evaluate(params, state, subject.x, KEY)
+    np.testing.assert_allclose(layers["logits"], alone, **rounding(subject))
+
+
+def test_activations_of_an_example_are_its_own_and_vary_in_every_layer(subject):
+    if subject.case.layers is None:
+        return
+    layers, _ = subject.activations(*subject.start(), subject.x)
+    others, _ = subject.activations(*subject.start(), subject.x.at[3:].set(0).at[:2].set(5))
+    for name, layer in layers.items():
+        np.testing.assert_allclose(layer[2], others[name][2], rtol=1e-6, atol=1e-6, err_msg=name)
+        assert np.any(layer[3] != layer[2]), name
+
+
+def test_the_logits_follow_from_the_last_layer_before_them(subject):
+    """What is recorded is what the network goes on with: a linear readout of it gives the logits back.
+
+    Or of what rectified units make of it, in Linen, where only submodules are seen.
+    """
+    if not subject.case.layers:
+        return
+    x = subject.case.inputs(256)
+    layers, _ = subject.activations(*subject.start(), x)
+    *_, last, logits = layers.values()
+    flat = np.asarray(last).reshape(len(x), -1)
+    design = np.column_stack([flat, np.maximum(flat, 0), np.ones(len(x))])
+    fitted = design @ np.linalg.lstsq(design, np.asarray(logits), rcond=None)[0]
+    scale = np.std(np.asarray(logits))
+    np.testing.assert_allclose(fitted, logits, atol=(2e-2 if subject.case.narrow else 1e-4) * scale)

@@ -92,9 +92,10 @@ def mean_cosine_matrix(attributions: Float[np.ndarray, "R E D"], units: Units) -
     one = np.zeros((n_runs, n_runs))
     for part in blocks(n_examples, bytes_each=8 * n_runs * n_inputs):
         vectors = units(attributions[:, part])
-        defined = vectors.any(axis=2).astype(np.float64)
+        defined = np.asarray(vectors.any(axis=2), dtype=np.float64)
+        alone = defined @ (1.0 - defined).T
         both += defined @ defined.T
-        one += defined @ (1.0 - defined).T + (1.0 - defined) @ defined.T
+        one += alone + alone.T
         squared += squared_distances(vectors.reshape(n_runs, -1))
     # an example without a vector under one of two runs adds ‖u‖² = 1 to their squared distance, under both of them 0
     total = both - 0.5 * (squared - one)

@@ -155,4 +155,4 @@ def _reduced(shapes: Float[np.ndarray, "R n d"]) -> Float[np.ndarray, "R n m"]:
     n_runs, n, d = shapes.shape
     if d <= n:
         return shapes
-    return np.stack([np.linalg.qr(shape.T, mode="r").T for shape in shapes]) if n_runs else shapes[:, :, :n]
+    return np.stack([np.asarray(np.linalg.qr(shape.T, mode="r")).T for shape in shapes]) if n_runs else shapes[:, :, :n]

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import inspect
 import zlib
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
+from flax import linen, nnx
 
 from varbench.models.model import Model
+from varbench.models.recording import Recording
 from varbench.parameters import PermutationGroup
-from varbench.types import ApplyFn, InitFn
+from varbench.types import ActivationsFn, ApplyFn, InitFn
 
 
 def from_nnx(factory: Callable[[nnx.Rngs], nnx.Module], *, permutations: Sequence[PermutationGroup] = ()) -> Model:
     """A model from a function that builds an NNX module, e.g. `lambda rngs: MyNet(40, 10, rngs=rngs)`.
 
-    The module is called as `module(x)`. Dropout layers draw from the stream named `dropout`; each layer gets a
+    The module is called as `module(x)`; one whose `__call__` also takes `record` is asked for its activations with
+    `module(x, record=record)`, and calls `h = record("name", h)` after every layer but the last, whose output it
+    returns (see `varbench.models.recording`). Dropout layers draw from the stream named `dropout`; each layer gets a
     key of its own, so that two layers of one shape never share a mask.
 
     Args:
@@ -32,14 +37,17 @@ def from_nnx(factory: Callable[[nnx.Rngs], nnx.Module], *, permutations: Sequenc
         _, params, state, _ = _split(factory(nnx.Rngs(params=key, dropout=0)))
         return nnx.to_pure_dict(params), nnx.to_pure_dict(state)
 
-    def apply(params: Any, state: Any, x: jax.Array, key: jax.Array, train: bool) -> tuple[jax.Array, Any]:
-        module = nnx.merge(
+    def merged(params: Any, state: Any) -> Any:
+        return nnx.merge(
             structure,
             _filled(params_template, params),
             _filled(state_template, state),
             jax.tree.map(_blank, noise_template),
             copy=True,
         )
+
+    def apply(params: Any, state: Any, x: jax.Array, key: jax.Array, train: bool) -> tuple[jax.Array, Any]:
+        module = merged(params, state)
         if train:
             module.train()
             nnx.reseed(module, dropout=key, policy=_key_of_layer)
@@ -49,19 +57,25 @@ def from_nnx(factory: Callable[[nnx.Rngs], nnx.Module], *, permutations: Sequenc
         _, _, after, _ = _split(module)
         return logits.astype(jnp.float32), nnx.to_pure_dict(after)
 
-    return Model(init, apply, tuple(permutations))
+    def activations(params: Any, state: Any, x: jax.Array) -> OrderedDict[str, jax.Array]:
+        module, recording = merged(params, state), Recording()
+        module.eval()
+        return recording.finished(module(x, record=recording))
+
+    records = "record" in inspect.signature(type(template).__call__).parameters
+    return Model(init, apply, tuple(permutations), activations if records else None)
 
 
 def from_linen(module: Any, example: Any, *, permutations: Sequence[PermutationGroup] = ()) -> Model:
     """A model from a Flax Linen module whose `__call__` takes `(x, train)` or `(x)`.
+
+    Its activations are what its submodules return, by their paths, before whatever it does with them afterwards.
 
     Args:
         module: A `flax.linen.Module`. Dropout uses the `dropout` collection of keys.
         example: Array or `ShapeDtypeStruct` [B, *shape] from which the parameters' shapes follow.
         permutations: Permutation groups of the network, if known.
     """
-    import inspect
-
     extra = {"train"} & set(inspect.signature(type(module).__call__).parameters)
     dummy = jnp.zeros(example.shape, example.dtype)
 
@@ -79,12 +93,30 @@ def from_linen(module: Any, example: Any, *, permutations: Sequence[PermutationG
         logits, after = module.apply(variables, x, rngs={"dropout": key}, mutable=list(state), **flags(True))
         return logits.astype(jnp.float32), dict(after)
 
-    return Model(init, apply, tuple(permutations))
+    def activations(params: Any, state: Any, x: jax.Array) -> OrderedDict[str, jax.Array]:
+        recording = Recording()
+
+        def keep(call: Callable[..., Any], args: Any, kwargs: Any, context: linen.module.InterceptorContext) -> Any:
+            value, path = call(*args, **kwargs), "/".join(context.module.path)
+            if path and context.method_name == "__call__" and isinstance(value, jax.Array):
+                recording(path, value)
+            return value
+
+        with linen.intercept_methods(keep):
+            return recording.finished(module.apply({"params": params, **state}, x, **flags(False)))
+
+    return Model(init, apply, tuple(permutations), activations)
 
 
-def from_functions(init: InitFn, apply: ApplyFn, *, permutations: Sequence[PermutationGroup] = ()) -> Model:
-    """A model from a pure pair of functions that already follow the contract of `Model`."""
-    return Model(init, apply, tuple(permutations))
+def from_functions(
+    init: InitFn,
+    apply: ApplyFn,
+    *,
+    permutations: Sequence[PermutationGroup] = (),
+    activations: ActivationsFn | None = None,
+) -> Model:
+    """A model from pure functions that already follow the contract of `Model`."""
+    return Model(init, apply, tuple(permutations), activations)
 
 
 def _split(module: nnx.Module) -> tuple[Any, Any, Any, Any]:

@@ -15,6 +15,7 @@ from varbench.models.adapters import from_nnx
 from varbench.models.convolution import convolution_by_matmul
 from varbench.models.model import Model
 from varbench.models.options import Options
+from varbench.models.recording import Record, unrecorded
 from varbench.parameters import PermutationGroup, Slot
 
 GROUPS = 4
@@ -46,10 +47,10 @@ class _Mnist1dCnn(nnx.Module):
         self.dropout = nnx.Dropout(options.dropout, rngs=rngs)
         self.linear = nnx.Linear(length * channels, options.classes, dtype=options.dtype, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, *, record: Record = unrecorded) -> jax.Array:
         h = x.reshape(x.shape[0], -1, 1)
-        for conv in (self.conv1, self.conv2, self.conv3):
-            h = nnx.relu(conv(h))
+        for i, conv in enumerate((self.conv1, self.conv2, self.conv3), start=1):
+            h = record(f"conv{i}", nnx.relu(conv(h)))
         return self.linear(self.dropout(h.reshape(h.shape[0], -1)))
 
 
@@ -61,13 +62,13 @@ class _Cnn(nnx.Module):
         self.dropout = nnx.Dropout(options.dropout, rngs=rngs)
         self.readout = nnx.Linear(sizes[-1], options.classes, dtype=options.dtype, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, *, record: Record = unrecorded) -> jax.Array:
         h = x
         for i, conv in enumerate(self.convs):
-            h = nnx.relu(conv(h))
+            h = record(f"convs/{i}", nnx.relu(conv(h)))
             if i + 1 < len(self.convs) and min(h.shape[1:3]) >= 2:
                 h = average_pool(h, 2)
-        return self.readout(self.dropout(h.mean((1, 2))))
+        return self.readout(self.dropout(record("pooled", h.mean((1, 2)))))
 
 
 class _Block(nnx.Module):
@@ -83,10 +84,10 @@ class _Block(nnx.Module):
             self.shortcut_norm = norm(outputs, rngs=rngs)
         self.projects = inputs != outputs
 
-    def __call__(self, x: jax.Array) -> jax.Array:
-        h = nnx.relu(self.norm1(self.conv1(x)))
+    def __call__(self, x: jax.Array, *, name: str = "", record: Record = unrecorded) -> jax.Array:
+        h = record(f"{name}/inside", nnx.relu(self.norm1(self.conv1(x))))
         h = self.norm2(self.conv2(h))
-        return nnx.relu(h + (self.shortcut_norm(self.shortcut(x)) if self.projects else x))
+        return record(name, nnx.relu(h + (self.shortcut_norm(self.shortcut(x)) if self.projects else x)))
 
 
 class _ResNet(nnx.Module):
@@ -105,11 +106,11 @@ class _ResNet(nnx.Module):
         self.dropout = nnx.Dropout(options.dropout, rngs=rngs)
         self.readout = nnx.Linear(inputs, options.classes, dtype=options.dtype, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
-        h = nnx.relu(self.stem_norm(self.stem(x)))
-        for block in self.blocks:
-            h = block(h)
-        return self.readout(self.dropout(h.mean((1, 2))))
+    def __call__(self, x: jax.Array, *, record: Record = unrecorded) -> jax.Array:
+        h = record("stem", nnx.relu(self.stem_norm(self.stem(x))))
+        for i, block in enumerate(self.blocks):
+            h = block(h, name=f"blocks/{i}", record=record)
+        return self.readout(self.dropout(record("pooled", h.mean((1, 2)))))
 
 
 def _norm(options: Options) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ from flax import nnx
 from varbench.models.adapters import from_nnx
 from varbench.models.model import Model
 from varbench.models.options import Options
+from varbench.models.recording import Record, unrecorded
 from varbench.parameters import PermutationGroup, Slot
 
 
@@ -17,7 +18,7 @@ class _Logistic(nnx.Module):
     def __init__(self, options: Options, rngs: nnx.Rngs):
         self.readout = nnx.Linear(options.inputs, options.classes, dtype=options.dtype, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, *, record: Record = unrecorded) -> jax.Array:
         return self.readout(x.reshape(x.shape[0], -1))
 
 
@@ -28,10 +29,10 @@ class _Mlp(nnx.Module):
         self.dropout = nnx.List([nnx.Dropout(options.dropout, rngs=rngs) for _ in hidden])
         self.readout = nnx.Linear(sizes[-1], options.classes, dtype=options.dtype, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, *, record: Record = unrecorded) -> jax.Array:
         h = x.reshape(x.shape[0], -1)
-        for layer, dropout in zip(self.hidden, self.dropout, strict=True):
-            h = dropout(nnx.relu(layer(h)))
+        for i, (layer, dropout) in enumerate(zip(self.hidden, self.dropout, strict=True)):
+            h = dropout(record(f"hidden/{i}", nnx.relu(layer(h))))
         return self.readout(h)
 
 
@@ -42,9 +43,9 @@ class _Mnist1dMlp(nnx.Module):
         self.dropout = nnx.Dropout(options.dropout, rngs=rngs)
         self.linear3 = nnx.Linear(units, options.classes, dtype=options.dtype, rngs=rngs)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
-        h = nnx.relu(self.linear1(x.reshape(x.shape[0], -1)))
-        h = h + nnx.relu(self.linear2(h))
+    def __call__(self, x: jax.Array, *, record: Record = unrecorded) -> jax.Array:
+        h = record("linear1", nnx.relu(self.linear1(x.reshape(x.shape[0], -1))))
+        h = record("linear2", h + nnx.relu(self.linear2(h)))
         return self.linear3(self.dropout(h))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from varbench.parameters import PermutationGroup
-from varbench.types import ApplyFn, InitFn
+from varbench.types import ActivationsFn, ApplyFn, InitFn
 
 
 @dataclass(frozen=True)
@@ -17,8 +17,12 @@ class Model:
         apply: `apply(params, state, x, key, train) -> (logits, state)`: x [B, *shape] float, logits [B, K]
             float32; `train` is a Python bool; `key` feeds dropout and is unused when `train` is False.
         permutations: Permutation groups as data, for weight matching; may be empty.
+        activations: `activations(params, state, x) -> OrderedDict` of every layer's output [B, *space, units] in
+            evaluation, float32, by name in the order in which the network computes them, the logits last under the
+            name "logits"; None where the network does not tell. Ordered, because a plain dict leaves `jax.jit` sorted.
     """
 
     init: InitFn
     apply: ApplyFn
     permutations: tuple[PermutationGroup, ...] = ()
+    activations: ActivationsFn | None = None
