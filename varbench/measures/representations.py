@@ -57,7 +57,7 @@ def cka_vectors(features: Float[np.ndarray, "R n d"]) -> Float[np.ndarray, "R pa
 
 def cka_matrix_of(vectors: Float[np.ndarray, "R pairs"]) -> Float[np.ndarray, "R R"]:
     """Debiased CKA of every pair of runs from their `cka_vectors`: 1 − ½‖u_r − u_s‖²; NaN beside a row of NaN."""
-    defined = np.isfinite(vectors).all(axis=1)
+    defined = vectors.any(axis=1) & np.isfinite(vectors).all(axis=1)  # the vector of one example has no entries
     matrix = np.full((len(vectors), len(vectors)), np.nan)
     matrix[np.ix_(defined, defined)] = 1.0 - 0.5 * squared_distances(vectors[defined])
     return matrix
