@@ -30,8 +30,8 @@ class PermutationGroup(NamedTuple):
     """Hidden units that can be relabeled without changing the function.
 
     The same permutation of `size` units, applied along every slot, leaves the network's outputs as they were.
-    With `cells` > 1 only units of the same cell (consecutive, equal in size) may trade places, as under group
-    normalization.
+    With `cells` > 1 units trade places within their cell (consecutive, equal in size), and whole cells with each other,
+    as under group normalization: units of one cell stay together.
     """
 
     name: str

@@ -6,13 +6,16 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 import pytest
 
 from varbench.models import Model
+from varbench.trees import leaves_by_path, with_leaves
 
 from .cases import BATCH, CASES, Case
 
+KEY = jax.random.key(0)
 SEEDS = (1, 2, 1)
 QUICK = {"xla_backend_optimization_level": 0}
 """These programs run for microseconds and compile for seconds."""
@@ -76,3 +79,27 @@ class Subject:
 def subject(request: pytest.FixtureRequest) -> Subject:
     case = CASES[request.param]
     return Subject(case, case.make())
+
+
+@pytest.fixture(scope="module")
+def function(subject):
+    """`(params, state) -> logits` in float32, whatever the model's own arithmetic."""
+    model, x = subject.case.make(dtype=None), subject.x
+    return jax.jit(lambda params, state: model.apply(params, state, x, KEY, False)[0], compiler_options=QUICK)
+
+
+@pytest.fixture(scope="module")
+def trained_like(subject):
+    """Weights and statistics in which no two units are alike, as fresh biases, scales and statistics are."""
+    generator = np.random.default_rng(3)
+
+    def spread(path, leaf):
+        if path.endswith(("var", "scale")):
+            return jnp.asarray(generator.uniform(0.5, 2, leaf.shape), jnp.float32)
+        deviation = 0.5 if len(leaf.shape) == 1 else np.prod(leaf.shape[:-1]) ** -0.5
+        return jnp.asarray(generator.normal(0, deviation, leaf.shape), jnp.float32)
+
+    return tuple(
+        with_leaves(tree, {path: spread(path, leaf) for path, leaf in leaves_by_path(tree).items()})
+        for tree in jax.eval_shape(subject.model.init, KEY)
+    )

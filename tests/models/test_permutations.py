@@ -5,12 +5,11 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from varbench.models import PermutationGroup
 from varbench.trees import leaves_by_path, ravel, with_leaves
 
-from .conftest import QUICK
+from .conftest import KEY
 
 GROUPS = {
     "mlp": ["hidden0", "hidden1"],
@@ -25,7 +24,6 @@ GROUPS = {
     "resnet batch matmul bfloat16": ["stream0", "block0", "stream1", "block1"],
     "functions": ["features"],
 }
-KEY = jax.random.key(0)
 
 
 def relabeled(trees, group: PermutationGroup, permutation, *, without: int | None = None):
@@ -45,30 +43,6 @@ def draw(generator, group: PermutationGroup):
     size = group.size // group.cells
     shifts = generator.integers(1, size, group.cells) if size > 1 else np.zeros(group.cells, int)
     return np.concatenate([cell * size + np.roll(np.arange(size), shifts[cell]) for cell in range(group.cells)])
-
-
-@pytest.fixture(scope="module")
-def function(subject):
-    """`(params, state) -> logits` in float32, whatever the model's own arithmetic."""
-    model, x = subject.case.make(dtype=None), subject.x
-    return jax.jit(lambda params, state: model.apply(params, state, x, KEY, False)[0], compiler_options=QUICK)
-
-
-@pytest.fixture(scope="module")
-def trained_like(subject):
-    """Weights and statistics in which no two units are alike, as fresh biases, scales and statistics are."""
-    generator = np.random.default_rng(3)
-
-    def spread(path, leaf):
-        if path.endswith(("var", "scale")):
-            return jnp.asarray(generator.uniform(0.5, 2, leaf.shape), jnp.float32)
-        deviation = 0.5 if len(leaf.shape) == 1 else np.prod(leaf.shape[:-1]) ** -0.5
-        return jnp.asarray(generator.normal(0, deviation, leaf.shape), jnp.float32)
-
-    return tuple(
-        with_leaves(tree, {path: spread(path, leaf) for path, leaf in leaves_by_path(tree).items()})
-        for tree in jax.eval_shape(subject.model.init, KEY)
-    )
 
 
 def change(function, trees, others):
@@ -109,6 +83,13 @@ def test_relabeling_all_slots_but_one_changes_the_outputs(subject, trained_like,
         for i, slot in enumerate(group.slots):
             trees = relabeled(trained_like, group, permutation, without=i)
             assert change(function, trees, trained_like) > 1e-3, f"{group.name}: {slot} does not matter"
+
+
+def test_whole_cells_trade_places_without_changing_an_output(subject, trained_like, function):
+    for group in subject.model.permutations:
+        cells = np.arange(group.size).reshape(group.cells, -1)
+        trees = relabeled(trained_like, group, np.roll(cells, 1, axis=0).ravel())
+        assert change(function, trees, trained_like) < 1e-5, group.name
 
 
 def test_trading_places_between_cells_changes_the_outputs(subject, trained_like, function):
