@@ -9,6 +9,8 @@ from varbench.errors import InputError
 BOOTSTRAP = 1
 SUBSETS = 2
 SUBSET_PAIRS = 3
+MULTIBOOTSTRAP = 4
+PERMUTATIONS = 5
 
 
 def generator(key: int, *path: int) -> np.random.Generator:
