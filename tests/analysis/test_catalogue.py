@@ -69,7 +69,7 @@ def test_the_same_key_gives_the_same_estimates_and_only_random_subsets_see_it():
     one = population(24)
     assert [estimates(one, key=key) for key in (0, 1)] == [found[0], found[1]]
     changed = {name for (name, _, a), (_, _, b) in zip(found[0], found[1], strict=True) if a != b}
-    assert changed == {"ensemble_accuracy", "ensemble_loss", "ensemble_gain", "ensemble_disagreement"}
+    assert changed == {f"ensemble_{score}" for score in ("accuracy", "loss", "ece", "gain", "disagreement")}
 
 
 def test_the_key_is_checked_where_it_is_used():
@@ -101,7 +101,7 @@ def test_estimates_say_what_they_rest_on():
         on_labels = name in {
             "accuracy", "error", "accuracy_sd", "accuracy_sampling_se", "accuracy_sd_independent",
             "accuracy_sd_distribution", "accuracy_variance_distribution", "disagreement", "disagreement_over_error",
-            "error_consistency", "instability", "instability_share",
+            "error_consistency", "instability", "instability_share", "cace", "prediction_kappa",
         }  # fmt: skip
         assert estimate.n_runs == (9 if on_labels else 8), name
         without_examples = name.startswith(("weight_", "initial_", "train_"))

@@ -52,13 +52,28 @@ def disagreement(p: P) -> float:
 
 
 def ece(p: P) -> float:
-    total = 0.0
-    for run in range(p.n_runs):
-        confidence, right = probabilities(p)[run].max(axis=1), right_of(p)[run]
-        for b in range(15):
-            inside = (confidence > b / 15) & (confidence <= (b + 1) / 15)
-            total += abs((right - confidence)[inside].sum()) / p.n_examples / p.n_runs
-    return total
+    return float(np.mean([ece_of(p, q) for q in probabilities(p)]))
+
+
+def ece_of(p: P, q: np.ndarray) -> float:
+    """One table of probabilities [E, K]."""
+    confidence, right = q.max(axis=1), q.argmax(axis=1) == p.labels
+    inside = [(confidence > b / 15) & (confidence <= (b + 1) / 15) for b in range(15)]
+    return sum(abs((right - confidence)[chosen].sum()) for chosen in inside) / p.n_examples
+
+
+def cace(p: P) -> float:
+    votes = np.stack([(labels_of(p) == c).mean(axis=0) for c in range(p.n_classes)], axis=1)
+    right = np.eye(p.n_classes)[p.labels]
+    bins = [(votes > b / 15) & (votes <= (b + 1) / 15) if b else votes <= 1 / 15 for b in range(15)]
+    return sum(abs((right - votes)[chosen].sum()) for chosen in bins) / p.n_examples
+
+
+def kappa_of_pairs(p: P) -> float:
+    """By Cohen's definition, observed and expected agreement averaged over pairs before they are compared."""
+    shares = np.stack([(labels_of(p) == c).mean(axis=1) for c in range(p.n_classes)], axis=1)
+    by_chance = over_pairs(p.n_runs, lambda r, s: shares[r] @ shares[s])
+    return (1 - disagreement(p) - by_chance) / (1 - by_chance)
 
 
 def independent_variance(p: P) -> float:
@@ -146,6 +161,8 @@ BY_HAND: dict[str, Callable[[P, object], float | None]] = {
     "error_consistency": lambda p, at: over_pairs(
         p.n_runs, lambda r, s: cohen_kappa_score(right_of(p)[r], right_of(p)[s])
     ),
+    "cace": lambda p, at: cace(p),
+    "prediction_kappa": lambda p, at: kappa_of_pairs(p),
     "instability": lambda p, at: disagreement(p),
     "instability_share": share,
     "logit_correlation": lambda p, at: over_pairs(
@@ -164,6 +181,7 @@ BY_HAND: dict[str, Callable[[P, object], float | None]] = {
     "ensemble_brier": lambda p, at: np.mean(
         [((q - np.eye(p.n_classes)[p.labels]) ** 2).sum(axis=1).mean() for q in ensembles(p, at)]
     ),
+    "ensemble_ece": lambda p, at: np.mean([ece_of(p, q) for q in ensembles(p, at)]),
     "ensemble_gain": lambda p, at: ensemble_accuracy(p, at) - right_of(p).mean(),
     "ensemble_disagreement": ensemble_disagreement,
     "weight_distance": lambda p, at: relative(layer(p.weights, at)),
@@ -173,11 +191,12 @@ BY_HAND: dict[str, Callable[[P, object], float | None]] = {
     "initial_weight_cosine": lambda p, at: cosine(layer(p.initial_weights, at)),
 }
 
+BETWEEN_TWO = {"bitwise_equal", "churn", "good_churn", "bad_churn", "win_loss_ratio"}
 BY_LAYER = [None, "dense/kernel", "dense/bias"]
 POSITIONS: dict[str, list[object]] = {
-    "bitwise_equal": [],
+    **{name: [] for name in BETWEEN_TWO},
     "instability_share": [0.01, 0.05, 0.10],
-    **{f"ensemble_{score}": [1, 2, 4] for score in ("accuracy", "loss", "brier", "disagreement")},
+    **{f"ensemble_{score}": [1, 2, 4] for score in ("accuracy", "loss", "brier", "ece", "disagreement")},
     "ensemble_gain": [2, 4],
     **{name: BY_LAYER for name in MEASURES if name.startswith(("weight_", "initial_"))},
 }
@@ -188,7 +207,7 @@ HERE = [name for name, entry in MEASURES.items() if not entry.lacking(population
 
 
 def test_every_measure_has_a_computation_by_hand():
-    assert set(BY_HAND) == set(HERE) - {"bitwise_equal"}  # which exists between two populations only
+    assert set(BY_HAND) == set(HERE) - BETWEEN_TWO
 
 
 @pytest.mark.parametrize("name", HERE)
@@ -222,7 +241,7 @@ def test_gain_and_accuracy_of_ensembles_differ_by_the_mean_member():
 
 def test_first_points_of_the_curves_are_the_single_run():
     found = {(name, at): e for name, at, e in estimates(population(), key=1)}
-    for name in ("accuracy", "loss", "brier", "disagreement"):
+    for name in ("accuracy", "loss", "brier", "ece", "disagreement"):
         single, first = found[name, None], found[f"ensemble_{name}", 1]
         assert (first.value, first.low, first.high) == pytest.approx((single.value, single.low, single.high), rel=1e-12)
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
 from varbench.measures import agreement
@@ -16,6 +18,21 @@ def test_error_consistency_is_cohens_kappa_of_correctness(n_runs, n_examples):
         for s in range(n_runs):
             expected = cohen_kappa_score(correct[r].astype(int), correct[s].astype(int))
             assert kappa[r, s] == pytest.approx(expected, abs=1e-12)
+
+
+@given(seed=st.integers(0, 2**16), n_runs=st.integers(2, 5), n=st.integers(2, 30), k=st.integers(2, 4))
+def test_disagreement_over_that_by_chance_is_one_minus_kappa(seed, n_runs, n, k):
+    predicted = np.random.default_rng(seed).integers(-1, k, (n_runs, n))
+    row_sums = agreement.chance_disagreement_row_sums(predicted, n_classes=k)
+    chance = np.zeros(n_runs)
+    for r in range(n_runs):
+        for s in set(range(n_runs)) - {r}:
+            differing = (predicted[r] != predicted[s]).mean()
+            if differing > 0:
+                chance[r] += differing / (1 - cohen_kappa_score(predicted[r], predicted[s]))
+            else:
+                chance[r] += 1 - sum((predicted[r] == c).mean() ** 2 for c in range(-1, k))
+    np.testing.assert_allclose(row_sums, chance, atol=1e-12)
 
 
 def test_kappa_is_undefined_only_where_chance_alone_agrees_everywhere():

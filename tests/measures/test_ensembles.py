@@ -28,7 +28,7 @@ def all_subsets(n_runs, size):
 def test_scores_of_an_ensemble_are_those_of_the_averaged_probabilities(n_runs, n_examples, n_classes, seed, data):
     logits, labels = population(n_runs, n_examples, n_classes, seed)
     members = all_subsets(n_runs, data.draw(st.integers(1, n_runs)))
-    scored = ensembles.subset_scores(logits, labels, members)
+    scored = ensembles.subset_scores(logits, labels, members, bins=15)
     p, everyone = softmax(logits), np.arange(n_examples)
     for s, subset in enumerate(members):
         averaged = np.mean([p[run] for run in subset], axis=0)
@@ -43,7 +43,7 @@ def test_brier_identity_is_exact_over_all_subsets(size):
     logits, labels = population(6, 40, 4, seed=5)
     p = softmax(logits)
     pairs = [0.5 * ((p[r] - p[s]) ** 2).sum(axis=-1).mean() for r, s in combinations(range(6), 2)]
-    measured = ensembles.subset_scores(logits, labels, all_subsets(6, size)).brier.mean()
+    measured = ensembles.subset_scores(logits, labels, all_subsets(6, size), bins=15).brier.mean()
     expected = brier_per_run(logits, labels).mean() - (1 - 1 / size) * np.mean(pairs)
     assert measured == pytest.approx(expected, rel=1e-13)
     row_sums = ensembles.brier_spread_row_sums(logits)
@@ -64,25 +64,27 @@ def test_an_ensemble_is_not_the_average_of_its_members_accuracies():
     for run in range(3):
         logits[run, run] = [0.0, 1.0]
     labels = np.zeros(3, dtype=int)
-    scored = ensembles.subset_scores(logits, labels, np.array([[0, 1, 2]]))
+    scored = ensembles.subset_scores(logits, labels, np.array([[0, 1, 2]]), bins=15)
     assert scored.accuracy[0] == 1.0
-    assert ensembles.subset_scores(logits, labels, np.array([[0], [1], [2]])).accuracy.mean() == pytest.approx(2 / 3)
+    assert ensembles.subset_scores(logits, labels, np.array([[0], [1], [2]]), bins=15).accuracy.mean() == pytest.approx(
+        2 / 3
+    )
 
 
 def test_an_ensemble_of_copies_is_its_member():
     # The mistake of a published test, whose members were all identical: such an ensemble gains nothing.
     logits, labels = population(1, 50, 3)
     copies = logits.repeat(4, axis=0)
-    single, four = (ensembles.subset_scores(copies, labels, np.arange(m)[None]) for m in (1, 4))
+    single, four = (ensembles.subset_scores(copies, labels, np.arange(m)[None], bins=15) for m in (1, 4))
     assert (single.accuracy[0], four.accuracy[0]) == (single.accuracy[0],) * 2
     assert four.loss[0] == pytest.approx(single.loss[0], rel=1e-14)
-    distinct = ensembles.subset_scores(*population(4, 50, 3), np.arange(4)[None])
+    distinct = ensembles.subset_scores(*population(4, 50, 3), np.arange(4)[None], bins=15)
     assert distinct.loss[0] != pytest.approx(single.loss[0], rel=1e-3)
 
 
 def test_a_truth_that_no_member_deems_possible_has_a_finite_loss():
     logits = np.array([[[0.0, 5000.0]], [[0.0, 6000.0]]], dtype=np.float32)
-    loss = ensembles.subset_scores(logits, np.array([0]), np.array([[0, 1]])).loss[0]
+    loss = ensembles.subset_scores(logits, np.array([0]), np.array([[0, 1]]), bins=15).loss[0]
     assert loss == pytest.approx(-np.log(1e-300))
 
 
@@ -138,14 +140,14 @@ def test_disagreement_of_ensembles_is_that_of_their_averaged_labels():
 
 def test_equal_probabilities_count_as_the_first_class():
     logits = np.zeros((2, 3, 4), dtype=np.float32)
-    scored = ensembles.subset_scores(logits, np.array([0, 0, 3]), np.array([[0, 1]]))
+    scored = ensembles.subset_scores(logits, np.array([0, 0, 3]), np.array([[0, 1]]), bins=15)
     assert scored.accuracy[0] == pytest.approx(2 / 3)
 
 
 def test_blocks_change_nothing(monkeypatch):
     logits, labels = population(5, 31, 3)
     members = all_subsets(5, 2)
-    whole = ensembles.subset_scores(logits, labels, members)
+    whole = ensembles.subset_scores(logits, labels, members, bins=15)
     monkeypatch.setattr(ensembles, "blocks", lambda total, *, bytes_each: (slice(i, i + 3) for i in range(0, total, 3)))
-    blocked = ensembles.subset_scores(logits, labels, members)
+    blocked = ensembles.subset_scores(logits, labels, members, bins=15)
     np.testing.assert_allclose(np.array(blocked), np.array(whole), rtol=1e-13)

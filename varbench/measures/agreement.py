@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from varbench.measures.blocks import blocks
 
@@ -29,6 +29,27 @@ def error_consistency_matrix(correct: Bool[np.ndarray, "R E"]) -> Float[np.ndarr
     by_chance = (np.outer(right, right) + np.outer(wrong, wrong)) / n_examples
     room = n_examples - by_chance
     return np.divide(both_right + both_wrong - by_chance, room, out=np.full((n_runs, n_runs), np.nan), where=room > 0)
+
+
+def chance_disagreement_row_sums(predicted: Int[np.ndarray, "R E"], *, n_classes: int) -> Float[np.ndarray, " R"]:
+    """Σ_{s≠r} (1 − Σ_c m_rc m_sc) of every run, m_rc the share of the examples on which run r predicts c.
+
+    What two runs would disagree on by chance, that predict their labels as often as they do but on any examples. With
+    the disagreement D over the same pairs, κ = 1 − Σ D / Σ (1 − Σ_c m_rc m_sc) is Cohen's kappa for two runs and
+    Conger's for more (Conger 1980, Psychological Bulletin 88, 322–328).
+
+    Args:
+        predicted: Labels in −1..K−1.
+        n_classes: K.
+    """
+    n_runs, n_examples = predicted.shape
+    shares = np.empty((n_runs, n_classes + 1))
+    for part in blocks(n_runs, bytes_each=8 * n_examples):
+        rows = predicted[part]
+        offsets = (n_classes + 1) * np.arange(len(rows))[:, None]
+        counted = np.bincount((rows % (n_classes + 1) + offsets).ravel(), minlength=len(rows) * (n_classes + 1))
+        shares[part] = counted.reshape(len(rows), -1) / n_examples
+    return (n_runs - 1) - (shares @ shares.sum(axis=0) - np.square(shares).sum(axis=1))
 
 
 def logit_correlation_matrix(logits: Float[np.ndarray, "R E K"]) -> Float[np.ndarray, "R R"]:

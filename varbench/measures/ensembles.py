@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from varbench.measures.blocks import blocks
-from varbench.measures.scores import softmax
+from varbench.measures.scores import confidence_gaps, softmax
 
 SMALLEST = 1e-300
 """An averaged probability below this counts as this (690 nats): the logarithm stays finite."""
@@ -25,11 +25,12 @@ class Subsets(NamedTuple):
 
 
 class SubsetScores(NamedTuple):
-    """Scores [S] of the ensembles: accuracy (fraction), loss (nats), brier (0..2)."""
+    """Scores [S] of the ensembles: accuracy (fraction), loss (nats), brier (0..2), ece (fraction)."""
 
     accuracy: Float[np.ndarray, " S"]
     loss: Float[np.ndarray, " S"]
     brier: Float[np.ndarray, " S"]
+    ece: Float[np.ndarray, " S"]
 
 
 def ensemble_sizes(n_runs: int) -> tuple[int, ...]:
@@ -79,9 +80,9 @@ def disjoint_pairs(n_runs: int, size: int, *, limit: int, generator: np.random.G
 
 
 def subset_scores(
-    logits: Float[np.ndarray, "R E K"], labels: Int[np.ndarray, " E"], members: Int[np.ndarray, "S M"]
+    logits: Float[np.ndarray, "R E K"], labels: Int[np.ndarray, " E"], members: Int[np.ndarray, "S M"], *, bins: int
 ) -> SubsetScores:
-    """Accuracy, cross-entropy and Brier score of each ensemble's averaged probabilities.
+    """Accuracy, cross-entropy, Brier score and calibration error of each ensemble's averaged probabilities.
 
     The members' probabilities are averaged (not their logits, not their scores); argmax, −log and
     ‖p − onehot‖² are taken of the average. Averages are one float64 matrix product for a block of examples.
@@ -90,16 +91,20 @@ def subset_scores(
         logits: Finite logits.
         labels: Right labels in 0..K−1.
         members: Runs in each ensemble.
+        bins: Equal-width bins of the confidence, for the calibration error (see `ece_per_run`).
     """
     averaging = _averaging(members, n_runs=len(logits))
     right, loss, brier = (np.zeros(len(members)) for _ in range(3))
+    gaps = np.zeros((len(members), bins))
     for part, averaged in _averaged_blocks(logits, averaging):
         truth = labels[part]
         of_truth = averaged[truth, :, np.arange(truth.size)].T
-        right += np.count_nonzero(_top_labels(averaged) == truth, axis=1)
+        correct = _top_labels(averaged) == truth
+        right += np.count_nonzero(correct, axis=1)
+        gaps += confidence_gaps(averaged.max(axis=0), correct, bins=bins)
         loss -= np.log(np.maximum(of_truth, SMALLEST)).sum(axis=1)
         brier += np.einsum("kse,kse->s", averaged, averaged) + (1.0 - 2.0 * of_truth).sum(axis=1)
-    return SubsetScores(right / labels.size, loss / labels.size, brier / labels.size)
+    return SubsetScores(*(total / labels.size for total in (right, loss, brier, np.abs(gaps).sum(axis=1))))
 
 
 def pair_disagreement(logits: Float[np.ndarray, "R E K"], members: Int[np.ndarray, "S 2 M"]) -> Float[np.ndarray, " S"]:

@@ -115,14 +115,21 @@ def ece_per_run(
     """
 
     def score(part: Float[np.ndarray, "r E K"]) -> Float[np.ndarray, " r"]:
-        confidence = softmax(part).max(axis=-1)
         right = part.argmax(axis=-1) == labels
-        bin_of = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
-        bin_of += bins * np.arange(len(part))[:, None]
-        gaps = np.bincount(bin_of.ravel(), weights=(right - confidence).ravel(), minlength=bins * len(part))
-        return np.abs(gaps).reshape(len(part), bins).sum(axis=1) / labels.size
+        return np.abs(confidence_gaps(softmax(part).max(axis=-1), right, bins=bins)).sum(axis=1) / labels.size
 
     return _per_run(logits, score)
+
+
+def confidence_gaps(
+    confidence: Float[np.ndarray, "r E"], correct: Bool[np.ndarray, "r E"], *, bins: int
+) -> Float[np.ndarray, "r B"]:
+    """Σ (1[right] − confidence) of the examples in each equal-width bin (b/B, (b+1)/B] of the confidence."""
+    n_rows = len(confidence)
+    bin_of = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    bin_of += bins * np.arange(n_rows)[:, None]
+    gaps = np.bincount(bin_of.ravel(), weights=(correct - confidence).ravel(), minlength=bins * n_rows)
+    return gaps.reshape(n_rows, bins)
 
 
 def _per_run(logits: Float[np.ndarray, "R E K"], score: Callable[[np.ndarray], np.ndarray]) -> Float[np.ndarray, " R"]:

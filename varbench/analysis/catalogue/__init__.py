@@ -19,6 +19,7 @@ FAMILIES = (
     "ensembles",
     "weights",
     "controls",
+    "churn",
 )
 """Files that register measures, in the order in which reports list them."""
 

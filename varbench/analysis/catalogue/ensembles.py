@@ -7,6 +7,7 @@ import math
 import numpy as np
 from jaxtyping import Float
 
+from varbench.analysis.catalogue.level import ECE_BINS, ece_of_runs
 from varbench.analysis.catalogue.measure import At, measure
 from varbench.analysis.population import PopulationArrays
 from varbench.measures.ensembles import (
@@ -86,6 +87,19 @@ def ensemble_brier(population: PopulationArrays, *, level: float, key: int) -> l
         estimate = jackknife_estimate(value, left_out, level=level, n_examples=population.n_examples, bounds=(0.0, 2.0))
         curve.append((size, estimate))
     return curve or _too_few(population, level=level, needed=2)
+
+
+@measure(
+    "ensemble_ece",
+    label="Calibration error of an ensemble",
+    unit="fraction",
+    better="lower",
+    meaning="Mean gap between the confidence of the averaged probabilities of M runs and how often they are right.",
+    needs=("probabilities",),
+)
+def ensemble_ece(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
+    """Mean over the usable runs for M = 1, plus the mean change over subsets for larger ensembles."""
+    return _curve(population, "ece", level=level, key=key, bounds=FRACTION)
 
 
 @measure(
@@ -190,7 +204,7 @@ def _subsets(population: PopulationArrays, size: int, *, key: int) -> tuple[Subs
     def compute() -> tuple[Subsets, SubsetScores]:
         logits = population.usable_logits
         chosen = member_subsets(len(logits), size, limit=SUBSET_LIMIT, generator=generator(key, SUBSETS, size))
-        return chosen, subset_scores(logits, population.labels, chosen.members)
+        return chosen, subset_scores(logits, population.labels, chosen.members, bins=ECE_BINS)
 
     return population.derived(("ensembles", size, key), compute)
 
@@ -199,6 +213,8 @@ def _per_run(population: PopulationArrays, score: str) -> Float[np.ndarray, " r"
     """Scores of the usable runs by themselves."""
     if score == "accuracy":
         return population.accuracy[population.usable]
+    if score == "ece":
+        return ece_of_runs(population)
     return population.loss if score == "loss" else population.brier
 
 

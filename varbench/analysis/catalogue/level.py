@@ -77,8 +77,7 @@ def brier(population: PopulationArrays, *, level: float, key: int) -> list[tuple
 )
 def ece(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over the usable runs of the top-label expected calibration error."""
-    values = ece_per_run(population.usable_logits, population.labels, bins=ECE_BINS)
-    return _mean(values, population.n_examples, level=level, bounds=FRACTION)
+    return _mean(ece_of_runs(population), population.n_examples, level=level, bounds=FRACTION)
 
 
 @measure(
@@ -105,6 +104,13 @@ def train_accuracy(population: PopulationArrays, *, level: float, key: int) -> l
 def train_loss(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over the runs that finished."""
     return _training(population, population.train_loss, level=level, bounds=(0.0, math.inf))
+
+
+def ece_of_runs(population: PopulationArrays) -> Float[np.ndarray, " r"]:
+    """Calibration errors of the usable runs, computed once."""
+    return population.derived(
+        ("ece", ECE_BINS), lambda: ece_per_run(population.usable_logits, population.labels, bins=ECE_BINS)
+    )
 
 
 def _training(
