@@ -13,7 +13,14 @@ WIDTH, EXAMPLES, CLASSES, PARAMETERS, POINTS = 4, 5, 3, 11, 6
 WHERE = {"device": {"platform": "cpu"}, "varbench": "0"}
 
 
-def plan(runs: int, *, width: int = WIDTH, sources: tuple[str, ...] = ("init", "order"), **manifest: object) -> Plan:
+def plan(
+    runs: int,
+    *,
+    width: int = WIDTH,
+    sources: tuple[str, ...] = ("init", "order"),
+    snapshot_steps: tuple[int, ...] = (),
+    **manifest: object,
+) -> Plan:
     """A population of `runs` runs that differ in init and order."""
     design = together(runs, sources=sources)
     return Plan(
@@ -24,10 +31,11 @@ def plan(runs: int, *, width: int = WIDTH, sources: tuple[str, ...] = ("init", "
         classes=CLASSES,
         parameters=(("hidden/kernel", (2, 4), 0, 8), ("hidden/bias", (3,), 8, PARAMETERS)),
         checkpoints=(1, 2, 4, 8, 16, 32),
+        snapshot_steps=snapshot_steps,
     )
 
 
-def block(index: int, levels: tuple[Levels, ...], *, diverged: bool = False) -> Block:
+def block(index: int, levels: tuple[Levels, ...], *, diverged: bool = False, snapshots: int = 0) -> Block:
     """What training these levels would give: the same numbers for the same levels."""
 
     def numbers(*shape: int) -> np.ndarray:
@@ -44,6 +52,7 @@ def block(index: int, levels: tuple[Levels, ...], *, diverged: bool = False) -> 
         train_accuracy=numbers(),
         curves={name: numbers(POINTS) for name in ("train_loss", "test_loss", "test_accuracy")},
         finished=np.full(len(levels), not diverged),
+        snapshots=numbers(snapshots, PARAMETERS) if snapshots else None,
     )
 
 
@@ -51,7 +60,8 @@ def fill(store, *, only: tuple[int, ...] | None = None) -> None:
     """Commit the blocks that are missing, or some of them, and publish."""
     for index, levels in store.missing():
         if only is None or index in only:
-            store.commit(block(index, levels), seconds=0.25, where=WHERE)
+            made = block(index, levels, snapshots=len(store.snapshot_steps))
+            store.commit(made, seconds=0.25, where=WHERE)
     store.publish()
 
 

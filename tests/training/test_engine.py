@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -16,7 +17,7 @@ from varbench.training.design import together
 from varbench.training.engine import Engine, _Watch
 from varbench.training.strategy import Strategy
 
-from .toys import BASE, levels, plain_loop, relative_distance, train, train_blocks, vectors
+from .toys import BASE, levels, plain_loop, relative_distance, runs_of, train, train_blocks, vectors
 
 DATA = vectors()
 ROWS = together(12, sources=("init", "order")).levels
@@ -249,3 +250,25 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_compiled(changes, 
     with pytest.raises(InputError, match=re.escape(message)):
         list(refusing.train([(0, ROWS[:1])]))
     assert not refusing.traces
+
+
+@pytest.mark.parametrize("count", [2, 7])
+def test_snapshots_are_the_weights_along_the_way_and_change_no_bit(engine, runs, count):
+    """At steps between the curve's points too; the plain loop of the same levels, cut off there, is the reference."""
+    keeping = replace(engine, snapshots=count)
+    steps = keeping.snapshot_steps
+    blocks = list(keeping.train(list(enumerate(keeping.blocks_of(ROWS[:7])))))
+    assert bits([run for block in blocks for run in runs_of(block)]) == bits(runs)[:7]
+    kept = np.concatenate([block.snapshots for block in blocks])
+    assert kept.shape == (7, len(steps), runs[0].weights.size)
+    for run, mine in zip(runs[:7], kept, strict=True):
+        assert mine[0].tobytes() == run.initial_weights.tobytes()
+        assert mine[-1].tobytes() == run.weights.tobytes()
+        assert len({weights.tobytes() for weights in mine}) == len(steps)
+    assert set(keeping.traces.values()) == {1}
+    assert "snapshot" not in engine.traces
+    for step, weights in zip(steps[1:-1], kept[3, 1:-1], strict=True):
+        if step in (4, 9):
+            cut = plain_loop(BASE.replace(steps=step), DATA, engine.model, optax.adam(0.01), levels(init=3, order=3))
+            assert relative_distance(weights, flat(cut.params)) < 1e-5
+    assert count == 2 or {4, 9} <= set(steps)

@@ -28,20 +28,40 @@ DIMENSIONS: dict[str, tuple[str, ...]] = {
     "labels": ("example",),
     "step": ("step",),
 }
-"""Every array and its named dimensions."""
+"""Every array that each population has, and its named dimensions."""
 
-SHARED = ("labels", "step")
+SNAPSHOTS: dict[str, tuple[str, ...]] = {
+    "snapshots": ("run", "snapshot", "parameter"),
+    "snapshot_step": ("snapshot",),
+}
+"""The arrays of a population that keeps its weights along the training."""
+
+SHARED = ("labels", "step", "snapshot_step")
 """The arrays without a run dimension."""
 
 _TYPES: dict[str, tuple[str, Any]] = {
     "finished": ("int8", -1),
     "labels": ("int32", -1),
     "step": ("int64", 0),
+    "snapshot_step": ("int64", 0),
     **{f"level_{source}": ("int64", -1) for source in SOURCES},
 }
 
 
-def create(folder: Path, *, sizes: dict[str, int], width: int, labels: np.ndarray, steps: np.ndarray) -> None:
+def dimensions(*, snapshots: bool) -> dict[str, tuple[str, ...]]:
+    """Names and dimensions of the arrays of a population with or without snapshots."""
+    return {**DIMENSIONS, **(SNAPSHOTS if snapshots else {})}
+
+
+def create(
+    folder: Path,
+    *,
+    sizes: dict[str, int],
+    width: int,
+    labels: np.ndarray,
+    steps: np.ndarray,
+    snapshot_steps: Sequence[int] = (),
+) -> None:
     """Make all arrays at their planned size, empty but for labels and steps.
 
     Args:
@@ -50,27 +70,32 @@ def create(folder: Path, *, sizes: dict[str, int], width: int, labels: np.ndarra
         width: Runs per chunk; a chunk is whole along every other dimension.
         labels: Test labels [E].
         steps: Steps of the curves [C].
+        snapshot_steps: Steps of the snapshots, if any are kept.
     """
     import zarr
 
+    sizes = {**sizes, "snapshot": len(snapshot_steps)}
+
     group = zarr.open_group(folder / FOLDER, mode="w", zarr_format=3)
-    for name, dimensions in DIMENSIONS.items():
+    for name, axes in dimensions(snapshots=bool(snapshot_steps)).items():
         dtype, fill = _TYPES.get(name, ("float32", np.nan))
         group.create_array(
             name,
-            shape=tuple(sizes[d] for d in dimensions),
-            chunks=tuple(width if d == "run" else max(1, sizes[d]) for d in dimensions),
+            shape=tuple(sizes[d] for d in axes),
+            chunks=tuple(width if d == "run" else max(1, sizes[d]) for d in axes),
             dtype=dtype,
             fill_value=fill,
-            dimension_names=dimensions,
+            dimension_names=axes,
         )
     group["labels"][:] = labels
     group["step"][:] = steps
+    if snapshot_steps:
+        group["snapshot_step"][:] = snapshot_steps
 
 
-def resize(folder: Path, runs: int) -> None:
+def resize(folder: Path, runs: int, *, snapshots: bool = False) -> None:
     """Change the number of runs for which there is room; a kill in between leaves every file whole."""
-    for name in resizable_files():
+    for name in resizable_files(snapshots=snapshots):
         path = folder / name
         metadata = path.read_bytes()
         wanted = resized(metadata, runs)
@@ -100,32 +125,33 @@ def write(folder: Path, *, block: int, width: int, values: dict[str, np.ndarray]
     return [chunk_file(name, block) for name in values]
 
 
-def read(folder: Path, spans: Sequence[tuple[int, int]]) -> dict[str, np.ndarray]:
+def read(folder: Path, spans: Sequence[tuple[int, int]], *, snapshots: bool = False) -> dict[str, np.ndarray]:
     """All arrays by name, of the runs in the given spans (start, stop) only: no other chunk is opened."""
     group = _open(folder, "r")
     return {
         name: np.asarray(group[name][:])
         if name in SHARED
         else np.concatenate([np.asarray(group[name][start:stop]) for start, stop in spans])
-        for name in DIMENSIONS
+        for name in dimensions(snapshots=snapshots)
     }
 
 
 def chunk_file(name: str, block: int) -> str:
     """The file of one block of one array."""
-    return "/".join([FOLDER, name, "c", str(block), *["0"] * (len(DIMENSIONS[name]) - 1)])
+    return "/".join([FOLDER, name, "c", str(block), *["0"] * (len({**DIMENSIONS, **SNAPSHOTS}[name]) - 1)])
 
 
-def static_files(folder: Path) -> list[str]:
-    """Everything that is written at creation: metadata, labels and steps."""
-    root = folder / FOLDER
-    files = [root / "zarr.json", *(root / name / "zarr.json" for name in DIMENSIONS)]
-    return [str(path.relative_to(folder)) for path in files] + [chunk_file(name, 0) for name in SHARED]
+def static_files(*, snapshots: bool = False) -> list[str]:
+    """Everything that is written at creation, relative to the population's folder: metadata, labels and steps."""
+    names = dimensions(snapshots=snapshots)
+    metadata = [f"{FOLDER}/zarr.json", *(f"{FOLDER}/{name}/zarr.json" for name in names)]
+    return metadata + [chunk_file(name, 0) for name in SHARED if name in names]
 
 
-def resizable_files() -> list[str]:
+def resizable_files(*, snapshots: bool = False) -> list[str]:
     """The metadata of the arrays that grow with the number of runs."""
-    return [f"{FOLDER}/{name}/zarr.json" for name, dimensions in DIMENSIONS.items() if dimensions[0] == "run"]
+    names = dimensions(snapshots=snapshots)
+    return [f"{FOLDER}/{name}/zarr.json" for name, axes in names.items() if axes[0] == "run"]
 
 
 def _open(folder: Path, mode: Any) -> Any:

@@ -23,6 +23,7 @@ import numpy as np
 from varbench.errors import InputError
 from varbench.keys import SOURCES
 from varbench.store import arrays
+from varbench.store.budget import check_snapshots
 from varbench.store.files import read_record, sha256, sha256_file, sync, sync_folder, write_record
 from varbench.store.sketch import SKETCH_SIZE, count_sketch
 from varbench.training.design import Levels
@@ -45,6 +46,7 @@ class Plan:
         classes: Number of classes.
         parameters: (path, shape, start, stop) of every parameter.
         checkpoints: Steps of the curves.
+        snapshot_steps: Steps at which the weights are kept along the training; none if empty.
     """
 
     manifest: dict[str, Any]
@@ -54,6 +56,7 @@ class Plan:
     classes: int
     parameters: tuple[tuple[str, tuple[int, ...], int, int], ...]
     checkpoints: tuple[int, ...]
+    snapshot_steps: tuple[int, ...] = ()
 
 
 class PopulationStore:
@@ -69,8 +72,10 @@ class PopulationStore:
         """Make an empty population, or open the one that is there and make room for more runs.
 
         Raises:
-            InputError: If the runs that are there are not the first ones of the plan, or files were edited.
+            InputError: If the runs that are there are not the first ones of the plan, its snapshots are others or take
+                too much room, or files were edited.
         """
+        check_snapshots(len(plan.levels), plan.snapshot_steps, plan.parameters[-1][3])
         if (folder / "manifest.json").exists():
             store = cls.open(folder)
             store._grow(plan)
@@ -88,8 +93,16 @@ class PopulationStore:
             "step": len(plan.checkpoints),
         }
         folder.mkdir(parents=True, exist_ok=True)
-        arrays.create(folder, sizes=sizes, width=plan.width, labels=plan.labels, steps=np.asarray(plan.checkpoints))
-        for name in arrays.static_files(folder):
+        arrays.create(
+            folder,
+            sizes=sizes,
+            width=plan.width,
+            labels=plan.labels,
+            steps=np.asarray(plan.checkpoints),
+            snapshot_steps=plan.snapshot_steps,
+        )
+        static = arrays.static_files(snapshots=bool(plan.snapshot_steps))
+        for name in static:
             sync(folder / name)
         manifest = {
             **plan.manifest,
@@ -98,7 +111,8 @@ class PopulationStore:
             "levels": [dict(row) for row in plan.levels],
             "parameters": [list(row) for row in plan.parameters],
             "weights": kept,
-            "checksums": {name: sha256_file(folder / name) for name in arrays.static_files(folder)},
+            **({"snapshot_steps": list(plan.snapshot_steps)} if plan.snapshot_steps else {}),
+            "checksums": {name: sha256_file(folder / name) for name in static},
         }
         store = cls(folder, manifest)
         store.publish()
@@ -121,6 +135,11 @@ class PopulationStore:
                 f"{SCHEMA}: upgrade varbench"
             )
         return cls(folder, manifest)
+
+    @property
+    def snapshot_steps(self) -> tuple[int, ...]:
+        """Steps at which the weights are kept along the training; none if empty."""
+        return tuple(self.manifest.get("snapshot_steps", ()))
 
     def blocks(self) -> list[tuple[int, tuple[Levels, ...]]]:
         """Every planned block: index and levels."""
@@ -163,6 +182,7 @@ class PopulationStore:
             "finished": block.finished.astype(np.int8),
             **{f"curve_{name}": curve for name, curve in block.curves.items()},
             **{f"level_{source}": np.array([row[source] for row in block.levels]) for source in SOURCES},
+            **({"snapshots": np.asarray(block.snapshots)} if self.snapshot_steps else {}),
         }
         files = arrays.write(self.folder, block=block.index, width=self.manifest["width"], values=values)
         for name in files:
@@ -216,7 +236,10 @@ class PopulationStore:
             raise InputError(f"{self.folder} has no finished runs yet: `varbench run` again to train them")
         width = self.manifest["width"]
         spans = [(i * width, i * width + len(self.commits[i]["runs"])) for i in sorted(self.commits)]
-        return {"run": np.concatenate([np.arange(*span) for span in spans]), **arrays.read(self.folder, spans)}
+        return {
+            "run": np.concatenate([np.arange(*span) for span in spans]),
+            **arrays.read(self.folder, spans, snapshots=bool(self.snapshot_steps)),
+        }
 
     def fingerprint(self) -> str:
         """One SHA-256 over the fingerprints of all runs: equal for populations that are bit for bit the same."""
@@ -256,13 +279,19 @@ class PopulationStore:
     def _grow(self, plan: Plan) -> None:
         """Room for the plan's runs behind those that are there; a kill half-way is made good by the next call."""
         self.check_levels(plan.levels)
+        if plan.snapshot_steps != self.snapshot_steps:
+            raise InputError(
+                f"{self.folder} keeps weights at the steps {list(self.snapshot_steps)}, "
+                f"not {list(plan.snapshot_steps)}: ask for the same number of snapshots, or give another --out"
+            )
+        snapshots = bool(self.snapshot_steps)
         old, new = self.manifest["levels"], [dict(row) for row in plan.levels]
         for name, digest in self.manifest["checksums"].items():
             if not self._sound(name, digest) and not self._half_grown(name, digest):
                 raise InputError(f"{self.folder / name} is missing or was edited: restore it, or give another --out")
-        arrays.resize(self.folder, len(new))
+        arrays.resize(self.folder, len(new), snapshots=snapshots)
         if len(new) > len(old):
-            checksums = {name: sha256_file(self.folder / name) for name in arrays.resizable_files()}
+            checksums = {name: sha256_file(self.folder / name) for name in arrays.resizable_files(snapshots=snapshots)}
             self.manifest = {
                 **self.manifest,
                 "levels": new,
@@ -279,4 +308,5 @@ class PopulationStore:
             grown = arrays.resized(published, json.loads(found)["shape"][0])
         except (OSError, ValueError, KeyError, IndexError, TypeError):
             return False
-        return name in arrays.resizable_files() and sha256(published) == digest and grown == found
+        resizable = arrays.resizable_files(snapshots=bool(self.snapshot_steps))
+        return name in resizable and sha256(published) == digest and grown == found

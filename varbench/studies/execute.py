@@ -11,6 +11,7 @@ from typing import Any
 from varbench.data import Dataset, load
 from varbench.errors import InputError
 from varbench.store import Plan, PopulationStore, locked, write_record
+from varbench.store.budget import check_snapshots
 from varbench.store.files import write_atomically
 from varbench.studies.cost import expected_seconds, flops_per_step
 from varbench.studies.environment import environment
@@ -31,7 +32,12 @@ class Job:
 
     def __post_init__(self) -> None:
         """Refuse impossible sizes before anything is written."""
-        _ = Engine(self.plan.recipe, self.dataset, self.strategy).run
+        engine = self.engine()
+        check_snapshots(len(self.plan.design), engine.snapshot_steps, engine.parameters[-1].stop)
+
+    def engine(self) -> Engine:
+        """What trains it."""
+        return Engine(self.plan.recipe, self.dataset, self.strategy, snapshots=self.plan.snapshots)
 
 
 @dataclass(frozen=True)
@@ -121,7 +127,7 @@ def _train(
     before: float,
     weight: float,
 ) -> None:
-    engine = Engine(job.plan.recipe, job.dataset, job.strategy)
+    engine = job.engine()
     store = PopulationStore.create(folder, _store_plan(job, engine, where))
     store.discard_broken_blocks()
     total = len(job.plan.design)
@@ -181,6 +187,7 @@ def _store_plan(job: Job, engine: Engine, where: dict[str, Any]) -> Plan:
         classes=dataset.classes,
         parameters=tuple(tuple(leaf) for leaf in engine.parameters),
         checkpoints=engine.checkpoints,
+        snapshot_steps=engine.snapshot_steps,
     )
 
 

@@ -45,6 +45,8 @@ class PopulationPlan:
         role: "population", "control" of another one, or "reference" beside the rule.
         of: The population that a control repeats; its runs are matched by level, whatever their width.
         description: One phrase for reports.
+        snapshots: How many moments of the training the weights are kept at, the first and last step among them; 0 for
+            none. They are what separation curves and curvature along training are measured on.
     """
 
     name: str
@@ -54,6 +56,7 @@ class PopulationPlan:
     role: Literal["population", "control", "reference"] = "population"
     of: str | None = None
     description: str = ""
+    snapshots: int = 0
 
 
 @dataclass(frozen=True)

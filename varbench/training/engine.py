@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 from queue import SimpleQueue
 from threading import Lock
 from typing import Any, NamedTuple
@@ -28,6 +29,7 @@ from varbench.models import Model, Options, build
 from varbench.parameters import Leaf
 from varbench.training.design import Levels
 from varbench.training.evaluation import EVALUATION_BLOCK
+from varbench.training.moments import snapshot_steps
 from varbench.training.optimizer import optimizer_of
 from varbench.training.recipe import Recipe
 from varbench.training.run import Arrays, Run, Score, make_run
@@ -53,6 +55,8 @@ class Block:
     train_accuracy: np.ndarray
     curves: dict[str, np.ndarray]
     finished: np.ndarray
+    snapshots: np.ndarray | None = None
+    """Weights [R, S, P] at the steps in `Engine.snapshot_steps`, where any were asked for."""
 
 
 class Progress(NamedTuple):
@@ -104,12 +108,15 @@ class Engine:
         dataset: The data.
         strategy: Width, batching, convolution form.
         devices: The devices to use; all local ones if None.
+        snapshots: How many moments of the training the weights are kept at; none if 0. Every other bit of a run is
+            the same with snapshots as without.
     """
 
     recipe: Recipe
     dataset: Dataset
     strategy: Strategy
     devices: tuple[Any, ...] | None = None
+    snapshots: int = 0
 
     traces: Counter[str] = field(default_factory=Counter, init=False)
     """How often each program was traced: once, or something is wrong."""
@@ -156,6 +163,11 @@ class Engine:
         return tuple(int(s) for s in np.unique(np.maximum(1, np.round(self.run.steps * fractions))))
 
     @cached_property
+    def snapshot_steps(self) -> tuple[int, ...]:
+        """Steps whose weights are kept (see `snapshot_steps`)."""
+        return snapshot_steps(self.snapshots, steps=self.run.steps)
+
+    @cached_property
     def _programs(self) -> dict[str, Callable[..., Any]]:
         run = self.run
         return {
@@ -163,6 +175,7 @@ class Engine:
             "advance": self._compiled("advance", run.advance, lanes=3, donate=(0,)),
             "score": self._compiled("score", run.score, lanes=1),
             "finish": self._compiled("finish", run.finish, lanes=2),
+            "snapshot": self._compiled("snapshot", run.snapshot, lanes=1),
         }
 
     def _compiled(
@@ -190,6 +203,8 @@ class Engine:
         self._programs["advance"].eval_shape(carry, fixed, levels, arrays, step, step)  # type: ignore[attr-defined]
         self._programs["score"].eval_shape(carry, arrays, step)  # type: ignore[attr-defined]
         self._programs["finish"].eval_shape(carry, fixed, arrays)  # type: ignore[attr-defined]
+        if self.snapshots:
+            self._programs["snapshot"].eval_shape(carry)  # type: ignore[attr-defined]
 
     def blocks_of(self, levels: Sequence[Levels]) -> list[tuple[Levels, ...]]:
         """The runs cut into blocks of `width`; the last one may be short and is padded when it is trained."""
@@ -243,12 +258,19 @@ class Engine:
         levels = jax.device_put(self._padded(members), device)
         carry, fixed, initial = programs["begin"](levels, arrays)
         points, step, since = [], 0, 0
+        kept = [np.array(programs["snapshot"](carry))] if self.snapshots else []
         longest = max(1, -(-steps // SEGMENTS))
         for checkpoint in self.checkpoints:
             losses: Any = 0.0
             while step < checkpoint:
                 stop = min(step + longest, checkpoint)
-                carry = programs["advance"](carry, fixed, levels, arrays, np.int32(step), np.int32(stop))
+                # A segment that is cut for a snapshot goes on summing the same losses: not one bit of them changes.
+                carry = carry._replace(loss=jax.device_put(np.zeros(self.strategy.width, np.float32), device))
+                pauses = [pause for pause in self.snapshot_steps if step < pause <= stop]
+                for start, pause in pairwise([step, *pauses, *([] if stop in pauses else [stop])]):
+                    carry = programs["advance"](carry, fixed, levels, arrays, np.int32(start), np.int32(pause))
+                    if pause in pauses:
+                        kept.append(np.array(programs["snapshot"](carry)))
                 losses = np.asarray(carry.loss) + losses
                 watch.report(index, stop, len(members), float(np.mean(carry.loss)) / (stop - step))
                 step = stop
@@ -268,6 +290,7 @@ class Engine:
             train_accuracy=outcome.train_accuracy[rows],
             curves=curves,
             finished=(finite & np.isfinite(outcome.train_loss))[rows],
+            snapshots=np.stack(kept, 1)[rows] if kept else None,
         )
 
     def _padded(self, members: Sequence[Levels]) -> dict[str, np.ndarray]:

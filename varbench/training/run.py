@@ -69,10 +69,11 @@ class Run:
 
     Attributes:
         begin: `(levels, arrays) -> (carry, fixed, initial weights [P])`.
-        advance: `(carry, fixed, levels, arrays, start, stop) -> carry` after steps start … stop − 1; `carry.loss` is
-            the sum of their training losses.
+        advance: `(carry, fixed, levels, arrays, start, stop) -> carry` after steps start … stop − 1; their training
+            losses are added to `carry.loss`.
         score: `(carry, arrays, steps) -> Score`, where `steps` is the number of losses in `carry.loss`.
         finish: `(carry, fixed, arrays) -> Outcome`.
+        snapshot: `(carry) -> weights [P]` of the moment.
         steps: Optimizer steps of the whole run.
     """
 
@@ -80,6 +81,7 @@ class Run:
     advance: Callable[..., Carry]
     score: Callable[..., Score]
     finish: Callable[..., Outcome]
+    snapshot: Callable[..., jax.Array]
     steps: int
 
 
@@ -170,7 +172,7 @@ def make_run(
             updates, moments = optimizer.update(gradient, carry.optimizer, carry.params)
             return Carry(optax.apply_updates(carry.params, updates), state, moments, order, carry.loss + loss)
 
-        return lax.fori_loop(start, stop, step, carry._replace(loss=jnp.zeros(())))
+        return lax.fori_loop(start, stop, step, carry)
 
     def logits_of(carry: Carry, x: jax.Array) -> jax.Array:
         key = jax.random.key(0)
@@ -193,4 +195,7 @@ def make_run(
         train_loss, train_accuracy = scores(carry, x, labels)
         return Outcome(logits_of(carry, arrays.x_test), ravel(carry.params), train_loss, train_accuracy)
 
-    return Run(begin, advance, score, finish, recipe.total_steps(n_train))
+    def snapshot(carry: Carry) -> jax.Array:
+        return ravel(carry.params)
+
+    return Run(begin, advance, score, finish, snapshot, recipe.total_steps(n_train))
