@@ -7,7 +7,7 @@ import pytest
 
 from varbench.errors import InputError
 from varbench.keys import SOURCES
-from varbench.training.design import check_against, crossed, one_at_a_time, replicated, together
+from varbench.training.design import check_against, crossed, one_at_a_time, replicated, together, ulp_pairs
 from varbench.training.recipe import Recipe
 
 
@@ -104,3 +104,26 @@ def test_a_source_without_effect_is_refused_with_the_field_that_gives_it_one(sou
 @pytest.mark.parametrize("source", ["init", "order", "ulp", "width"])
 def test_some_sources_every_recipe_has(source):
     check_against(together(2, sources=(source,)), Recipe())
+
+
+def test_ulp_pairs_stand_beside_their_duplicates_in_blocks_of_whole_triples():
+    design = ulp_pairs(3, sources=("init", "order"), width=6)
+    assert (design.kind, design.sources, len(design)) == ("ulp pairs", ("init", "order", "ulp"), 9)
+    np.testing.assert_array_equal(design.column("init"), [0, 0, 0, 1, 1, 1, 2, 2, 2])
+    np.testing.assert_array_equal(design.column("order"), design.column("init"))
+    np.testing.assert_array_equal(design.column("ulp"), [0, 1, 0, 0, 2, 0, 0, 3, 0])
+    np.testing.assert_array_equal(design.column("width"), [6] * 9)
+    assert ulp_pairs(5, sources=("init", "order"), width=6).levels[:9] == design.levels
+    assert design.levels[0] is not design.levels[2]
+
+
+@pytest.mark.parametrize(("width", "near"), [(16, 15), (2, 3), (0, 3), (4, 3)])
+def test_blocks_that_would_cut_a_triple_are_refused(width, near):
+    with pytest.raises(InputError, match=rf"width = {width} would cut .* such as {near}$"):
+        ulp_pairs(3, sources=("init",), width=width)
+
+
+@pytest.mark.parametrize("sources", [("ulp",), ("init", "width")])
+def test_the_bases_of_ulp_pairs_differ_in_other_sources(sources):
+    with pytest.raises(InputError, match="cannot differ in ulp or width"):
+        ulp_pairs(3, sources=sources, width=3)

@@ -22,7 +22,7 @@ class Design:
     """The runs of a population, as one level per source and run.
 
     Attributes:
-        kind: "together", "one at a time", "crossed" or "replicated".
+        kind: "together", "one at a time", "crossed", "replicated" or "ulp pairs".
         sources: The sources that vary.
         levels: One complete mapping from source to level per run, in order.
     """
@@ -85,6 +85,37 @@ def replicated(design: Design, times: int, *, over: Sequence[str]) -> Design:
         for replicate in range(times)
     ]
     return Design("replicated", (*design.sources, *over), tuple(rows))
+
+
+def ulp_pairs(n_bases: int, *, sources: Sequence[str], width: int) -> Design:
+    """The one-ULP protocol: for every base run, itself, the same with one weight moved by one ULP, and itself again.
+
+    Base b has level b on each of `sources`; its perturbed twin has level b + 1 on `ulp` besides. The three stand side
+    by side in one block of the same compiled program, so that nothing but the one word can part them, and the untouched
+    duplicate shows that nothing else does. More bases leave the first ones as they were.
+
+    Args:
+        n_bases: Base runs, at least 1.
+        sources: Sources in which the bases differ from one another.
+        width: Runs side by side in the program (a level of the source `width`): a multiple of 3.
+
+    Raises:
+        InputError: If a block would cut a triple, or `ulp` or `width` is to vary by itself.
+    """
+    _check(n_bases, sources)
+    if {"ulp", "width"} & set(sources):
+        raise InputError(f"the base runs of one-ULP pairs cannot differ in ulp or width, but sources = {list(sources)}")
+    if width < 3 or width % 3:
+        near = max(3, width - width % 3)
+        raise InputError(
+            f"width = {width} would cut a base run, its perturbed twin and its duplicate apart, and programs of other "
+            f"runs cannot be compared bit for bit: give a multiple of 3, such as {near}"
+        )
+    rows = []
+    for b in range(n_bases):
+        base = {**_levels(dict.fromkeys(sources, b)), "width": width}
+        rows += [base, {**base, "ulp": b + 1}, dict(base)]
+    return Design("ulp pairs", (*sources, "ulp"), tuple(rows))
 
 
 def check_against(design: Design, recipe: Recipe) -> None:
