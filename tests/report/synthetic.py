@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from . import synthetic_landscape
 from . import synthetic_text as text
 from .synthetic_text import Document
 
@@ -202,7 +203,10 @@ class _Maker:
         distance = np.abs(0.83 + 0.012 * (noise + noise.T) / 2)
         np.fill_diagonal(distance, 0.0)
         most = np.argsort(-instability, kind="stable")[:12]
+        landscape = synthetic_landscape.plots(np.random.default_rng(self.index))
+        synthetic_landscape.estimates(self._estimate, landscape)
         self.document["plots"][self.population.name] = {
+            **landscape,
             "runs": {
                 "accuracy": accuracy.tolist(),
                 "loss": [float(x) if ok else None for x, ok in zip(loss, self.finished, strict=True)],

@@ -13,6 +13,8 @@ TITLES: Mapping[str, str] = {
     "flips": "Which examples flip",
     "ensembles": "What averaging runs buys",
     "curves": "Over training",
+    "landscape": "The shape of the loss",
+    "separation": "From one unit in the last place",
     "controls": "Controls",
     "anchors": "Held against published numbers",
 }

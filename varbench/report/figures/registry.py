@@ -9,8 +9,11 @@ from varbench.report.figures import (
     ensembles,
     flips,
     instability,
+    landscape,
     matrices,
     runs,
+    separation,
+    slices,
     spread,
 )
 from varbench.report.figures.kind import FigureKind
@@ -23,6 +26,9 @@ KINDS: tuple[FigureKind, ...] = (
     instability.KIND,
     ensembles.KIND,
     curves.KIND,
+    landscape.KIND,
+    slices.KIND,
+    separation.KIND,
     controls.KIND,
     anchors.KIND,
 )
