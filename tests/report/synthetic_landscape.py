@@ -60,7 +60,7 @@ def plots(rng: np.random.Generator, *, pairs: int = 4) -> dict[str, Any]:
 
 def estimates(entry: Callable[..., None], drawn: dict[str, Any]) -> None:
     """Means of what is drawn, by the document's own way of writing estimates."""
-    units = {"sharpness": "", "hessian_trace": "", "negative_curvature": "fraction"}
+    units = {"sharpness": "none", "hessian_trace": "none", "negative_curvature": "fraction"}
     for name, unit in units.items():
         means = np.mean(drawn["landscape"][name], axis=0)
         for at, mean in [(None, means[-1]), *zip(STEPS.tolist(), means, strict=True)]:

@@ -48,6 +48,7 @@ def checked(arrays: PopulationArrays) -> dict[str, Any]:
     there = {name: np.asarray(value) for name, value in vectors.items() if value is not None}
     for name, value in there.items():
         found[name] = _vectors(name, value, next(iter(there.values())), n_runs)
+    found.update(_snapshots(arrays.snapshots, arrays.snapshot_steps, n_runs))
     _check_layers(arrays.layers, next(iter(there.values())).shape[1] if there else 0)
     return found
 
@@ -152,6 +153,24 @@ def _vectors(name: str, values: np.ndarray, first: np.ndarray, n_runs: int) -> n
             "parameters], with as many parameters in weights as in initial_weights."
         )
     return values
+
+
+def _snapshots(values: Any, steps: Any, n_runs: int) -> dict[str, np.ndarray]:
+    if values is None and steps is None:
+        return {}
+    array, moments = np.asarray(values), np.asarray(steps)
+    if array.ndim != 3 or array.dtype.kind != "f" or len(array) != n_runs or 0 in array.shape:
+        raise InputError(
+            f"snapshots has shape {array.shape} and type {array.dtype}; expected floats [{n_runs} runs, snapshots, "
+            "parameters] with at least one of each."
+        )
+    ascending = moments.shape == array.shape[1:2] and moments.dtype.kind in "iu" and bool((np.diff(moments) > 0).all())
+    if not ascending:
+        raise InputError(
+            f"snapshot_steps is {np.array2string(moments, threshold=8)}; expected an ascending integer for each of the "
+            f"{array.shape[1]} snapshots."
+        )
+    return {"snapshots": array, "snapshot_steps": moments.astype(np.int64)}
 
 
 def _check_layers(layers: tuple[tuple[str, int, int], ...], n_parameters: int) -> None:

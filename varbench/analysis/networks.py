@@ -7,6 +7,7 @@ from typing import Literal, Protocol, TypeAlias
 import numpy as np
 from jaxtyping import Float
 
+from varbench.measures.curvature import Curvature
 from varbench.parameters import Leaf, PermutationGroup
 
 Split: TypeAlias = Literal["train", "test"]
@@ -37,4 +38,8 @@ class Networks(Protocol):
         self, weights: Float[np.ndarray, "n P"], split: Split
     ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
         """Cross-entropy in nats and error as a fraction, on all examples of a split."""
+        ...
+
+    def curvature(self, weights: Float[np.ndarray, "n P"], *, key: int) -> Curvature:
+        """Hessian of the training loss; `key` draws the probes, the same for all weights."""
         ...

@@ -30,6 +30,7 @@ ABSENT = {
     "levels": "the levels of the runs on the sources of randomness are not known",
     "crossing": "the sources of randomness are not crossed",
     "one_at_a_time": "the sources of randomness are not varied one at a time",
+    "snapshots": "the population was stored without snapshots of its weights along the training",
     "networks": "the networks themselves are not at hand, only what they predicted",
 }
 """Everything that a measure can need beside labels and predictions, and what is said where it is missing."""
@@ -55,6 +56,8 @@ class PopulationArrays:
         train_loss: [R] in nats, or None.
         train_accuracy: [R] as a fraction, or None.
         levels: Source of randomness → level [R] of every run; may be empty.
+        snapshots: Weights [R, S, P] along the training, or None.
+        snapshot_steps: Their steps [S], ascending.
         networks: The networks as functions of their weights, or None.
         classes: K where only predictions are given; by default one more than the largest label there is.
     """
@@ -70,6 +73,8 @@ class PopulationArrays:
     train_loss: Float[np.ndarray, " R"] | None = None
     train_accuracy: Float[np.ndarray, " R"] | None = None
     levels: Mapping[str, Int[np.ndarray, " R"]] = field(default_factory=dict)
+    snapshots: Float[np.ndarray, "R S P"] | None = None
+    snapshot_steps: Int[np.ndarray, " S"] | None = None
     networks: Networks | None = None
     classes: int | None = None
     _derived: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
@@ -196,6 +201,18 @@ class PopulationArrays:
     def brier(self) -> Float[np.ndarray, " r"]:
         """Test Brier score of the usable runs, 0 to 2."""
         return self.derived("brier", lambda: scores.brier_per_run(self.usable_logits, self.labels))
+
+    @property
+    def usable_snapshots(self) -> Bool[np.ndarray, " R"]:
+        """True for the runs that finished and whose weights are finite at every snapshot; none without snapshots."""
+
+        def compute() -> Bool[np.ndarray, " R"]:
+            if self.snapshots is None:
+                return np.zeros(self.n_runs, dtype=bool)
+            finite = [weights.finite_vectors(self.snapshots[:, step]) for step in range(self.snapshots.shape[1])]
+            return np.logical_and.reduce([self.finished, *finite])
+
+        return self.derived("usable_snapshots", compute)
 
     @property
     def usable_weights(self) -> Bool[np.ndarray, " R"]:

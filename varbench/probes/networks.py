@@ -13,7 +13,9 @@ from jax import lax
 from jaxtyping import Float
 
 from varbench.data import Dataset
+from varbench.measures.curvature import Curvature
 from varbench.parameters import Leaf, PermutationGroup
+from varbench.probes.hessian import curvature_of
 from varbench.training.batches import epoch_order
 from varbench.training.engine import model_of, parameter_table
 from varbench.training.evaluation import EVALUATION_BLOCK, blockwise, loss_and_accuracy
@@ -62,6 +64,10 @@ class TrainedNetworks:
         """Cross-entropy in nats and error as a fraction, on all examples of a split."""
         loss, accuracy = self.mapped(self._scores, weights, *self.examples(split))
         return loss.astype(np.float64), 1.0 - accuracy.astype(np.float64)
+
+    def curvature(self, weights: Float[np.ndarray, "n P"], *, key: int) -> Curvature:
+        """Hessian of the loss on the first training examples (see `probes.hessian`)."""
+        return self.mapped(self._curvature, weights, *self.examples("train"), np.uint32(key))
 
     def examples(self, split: Split) -> tuple[jax.Array, jax.Array]:
         """Inputs [n, *shape] as they are stored and labels [n] of a split, on the device."""
@@ -122,6 +128,9 @@ class TrainedNetworks:
 
     def _scores(self, weights: jax.Array, x: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
         return loss_and_accuracy(self._logits(weights, x), y, classes=self.dataset.classes)
+
+    def _curvature(self, weights: jax.Array, x: jax.Array, y: jax.Array, key: jax.Array) -> Curvature:
+        return curvature_of(self, weights, x, y, jax.random.key(key))
 
     @cached_property
     def _data(self) -> dict[str, tuple[jax.Array, jax.Array]]:

@@ -89,6 +89,8 @@ def population_arrays(
         train_loss=arrays["train_loss"],
         train_accuracy=arrays["train_accuracy"],
         levels={source: arrays[f"level_{source}"] for source in SOURCES},
+        snapshots=arrays.get("snapshots"),
+        snapshot_steps=arrays.get("snapshot_step"),
         networks=networks if whole else None,
     )
 

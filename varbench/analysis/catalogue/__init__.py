@@ -18,6 +18,8 @@ FAMILIES = (
     "distributions",
     "ensembles",
     "weights",
+    "separation",
+    "landscape",
     "controls",
     "churn",
 )
