@@ -30,6 +30,7 @@ ORDER = [
     "analysis",
     "studies",
     "report",
+    "foreign",
     "api",
     "cli",
     "__main__",

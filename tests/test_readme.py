@@ -17,10 +17,10 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def test_there_are_examples() -> None:
-    assert len(BLOCKS) == 3
+    assert len(BLOCKS) == 4
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=["api", "measure", "data"])
+@pytest.mark.parametrize("block", BLOCKS, ids=["elsewhere", "api", "measure", "data"])
 def test_example(block: str, tmp_path: Path) -> None:
     """The study of the first example is given fewer runs, so that the test is quick."""
     block = block.replace('budget="smoke",', 'budget="smoke", runs=2,')
@@ -34,6 +34,8 @@ def test_example(block: str, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout
+    if "varbench.analyze" in block:
+        assert (tmp_path / "reports" / "trees" / "index.html").exists()
     if "write_report" in block:
         assert (tmp_path / "reports" / "demo" / "index.html").exists()
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from varbench.data import Dataset as Dataset
     from varbench.data import load as load
     from varbench.errors import InputError as InputError
+    from varbench.foreign import analyze as analyze
     from varbench.training.design import Design as Design
     from varbench.training.design import crossed as crossed
     from varbench.training.design import one_at_a_time as one_at_a_time
@@ -41,6 +42,7 @@ _HOMES = {
     "Dataset": "data",
     "load": "data",
     "InputError": "errors",
+    "analyze": "foreign",
     "Design": "training.design",
     "crossed": "training.design",
     "one_at_a_time": "training.design",

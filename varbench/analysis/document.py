@@ -8,7 +8,25 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from varbench.stats.estimate import Estimate
+
 SCHEMA = 1
+
+LEVEL = 0.95
+"""Nominal coverage of the intervals of a report."""
+
+KEY = 20_260_101
+"""Key of the resampling inside estimates: fixed, so that the same populations give the same report."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Named:
+    """An estimate with its place: condition, measure and, where the measure has one, its position."""
+
+    condition: str
+    measure: str
+    at: float | str | None
+    estimate: Estimate
 
 
 def document(
@@ -19,12 +37,13 @@ def document(
     budget: str,
     study: Mapping[str, Any],
     conditions: Sequence[Mapping[str, Any]],
-    estimates: Iterable[tuple[str, Any]],
+    estimates: Iterable[tuple[str, Named]],
     verdicts: Iterable[tuple[str, Any]],
     anchors: Sequence[Mapping[str, Any]],
     plots: Mapping[str, Any],
     measures: Mapping[str, Any],
     manifest: Mapping[str, Any],
+    unavailable: Iterable[tuple[str, str, str]] = (),
 ) -> dict[str, Any]:
     """Put the parts together and give them an id: 16 digits of the SHA-256 of everything else.
 
@@ -41,9 +60,11 @@ def document(
         plots: What figures are drawn from, by condition.
         measures: The catalogue; only the measures that occur are described.
         manifest: Provenance.
+        unavailable: (condition, measure, reason): what could not be measured, and why, as a sentence without a stop.
     """
+    unavailable = list(unavailable)
     rows = [_row(study_name, named, measures) for study_name, named in estimates]
-    used = {row["measure"] for row in rows}
+    used = {row["measure"] for row in rows} | {measure for _, measure, _ in unavailable}
     content: dict[str, Any] = {
         "schema": SCHEMA,
         "name": name,
@@ -62,12 +83,15 @@ def document(
             if key in used
         },
         "manifest": dict(manifest),
+        "unavailable": [
+            {"condition": condition, "measure": measure, "reason": reason} for condition, measure, reason in unavailable
+        ],
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return {**content, "id": hashlib.sha256(text.encode()).hexdigest()[:16]}
 
 
-def _row(study: str, named: Any, measures: Mapping[str, Any]) -> dict[str, Any]:
+def _row(study: str, named: Named, measures: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "study": study,
         "condition": named.condition,

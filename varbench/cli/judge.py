@@ -31,10 +31,12 @@ def judge(rundir: tyro.conf.Positional[Path], json: bool = False) -> int:
 def print_verdicts(document: dict[str, Any]) -> None:
     """Headline and verdicts on the terminal."""
     from rich.console import Console
+    from rich.markup import escape
 
     console = Console()
     marks = {"supported": "[green]supported[/green]", "contradicted": "[red]contradicted[/red]"}
-    console.print(f"\n[bold]{document['headline']}[/bold]", highlight=False)
+    console.print(f"\n[bold]{escape(document['headline'])}[/bold]", highlight=False)
     for verdict in document["verdicts"]:
         word = marks.get(verdict["verdict"], f"[yellow]{verdict['verdict']}[/yellow]")
-        console.print(f"  {word}  {verdict['condition'] or 'the claim'}: {verdict['reason']}", highlight=False)
+        about = escape(f"{verdict['condition'] or 'the claim'}: {verdict['reason']}")
+        console.print(f"  {word}  {about}", highlight=False)

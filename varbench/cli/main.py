@@ -8,12 +8,13 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from varbench.cli import data, env, judge, report, run, show, verify
+from varbench.cli import analyze, data, env, judge, report, run, show, verify
 from varbench.errors import InputError
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "run": run.run,
     "report": report.report,
+    "analyze": analyze.analyze,
     "judge": judge.judge,
     "status": show.status,
     "verify": verify.verify,
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Without the program's name; those of the process if None.
 
     Returns:
-        0 fine, 1 a verification failed, 2 the input was wrong, 130 interrupted.
+        0 fine, 1 a gate or a verification failed, 2 the input was wrong, 130 interrupted.
     """
     import tyro
 

@@ -155,6 +155,27 @@ def estimates_table(document: Document) -> Table | None:
     return Table("estimates", short.caption, tuple(Column(key, key) for key in keys), tuple(rows), short)
 
 
+def unavailable_table(document: Document) -> Table | None:
+    """One row for each reason: which conditions cannot have which measures."""
+    names = {c.name: c.label for c in document.conditions}
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for entry in document.items("unavailable"):
+        key = (str(entry.get("reason") or ""), str(entry.get("measure") or ""))
+        by_reason.setdefault(key, []).append(names.get(str(entry.get("condition")), str(entry.get("condition"))))
+    groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (reason, measure), conditions in by_reason.items():
+        groups.setdefault((reason, tuple(conditions)), []).append(document.measure(measure).label)
+    if not groups:
+        return None
+    everywhere = tuple(c.label for c in document.populations)
+    rows = [
+        (", ".join(measures), "all" if conditions == everywhere else ", ".join(conditions), reason)
+        for (reason, conditions), measures in groups.items()
+    ]
+    columns = (Column("measures", "Measures"), Column("conditions", "Conditions"), Column("reason", "Because"))
+    return Table("unavailable", "Not measured, and why.", columns, tuple(rows))
+
+
 def verdicts_table(document: Document) -> Table | None:
     """One row for each part of each rule."""
     rows: list[tuple[Cell, ...]] = []

@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from varbench.report.document import Document, Measure
 from varbench.report.escape import Safe, markdown
 from varbench.report.overview import ordered_measures
-from varbench.report.provenance import bibtex, facts
+from varbench.report.provenance import bibtex, facts, given
 from varbench.report.sections import Section
 from varbench.report.tables import ReadableTable, to_markdown
 
@@ -23,7 +23,7 @@ _TOGETHER = re.compile(
 )
 VERDICTS = {"supported": "✓", "contradicted": "✗", "inconclusive": "?"}
 MARKS = {True: "✓", False: "✗", None: "?"}
-OVERVIEW_TABLES = ("summary", "conditions", "recipes", "measures", "estimates", "provenance")
+OVERVIEW_TABLES = ("summary", "conditions", "recipes", "measures", "estimates", "unavailable", "provenance")
 STYLES = {True: "yes", False: "no", None: ""}
 HOLDS = {True: "holds", False: "does not hold", None: "not decided"}
 
@@ -55,6 +55,7 @@ def page_context(
         "sections": sections,
         "glossary": _glossary(document),
         "facts": facts(document),
+        "given": given(document),
         "command": str(document.manifest.get("command") or ""),
         "bibtex": bibtex(document),
     }
@@ -154,4 +155,7 @@ def _pair(entry: Any) -> tuple[str, str]:
 
 
 def _glossary(document: Document) -> list[Measure]:
-    return [m for m in map(document.measure, ordered_measures(document.fields.get("measures") or {})) if m.meaning]
+    """The measures that were made, not those that are only said to be missing."""
+    made = {row.measure for row in document.estimates}
+    names = [name for name in ordered_measures(document.fields.get("measures") or {}) if name in made]
+    return [m for m in map(document.measure, names) if m.meaning]

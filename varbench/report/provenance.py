@@ -31,6 +31,22 @@ def facts(document: Document) -> list[tuple[str, str]]:
     return [(name, value) for name, value in found if value]
 
 
+def given(document: Document) -> list[tuple[str, str]]:
+    """Name and value of everything the manifest says about results that were given, not trained here."""
+    source = document.manifest.get("input") or {}
+    shapes = ", ".join(
+        f"{name} {' × '.join(map(integer, shape))}" for name, shape in (source.get("arrays") or {}).items()
+    )
+    found = [
+        ("file", source.get("file")),
+        ("SHA-256", source.get("sha256")),
+        ("form", source.get("form")),
+        ("arrays", shapes),
+        ("left aside", ", ".join(map(str, source.get("ignored") or []))),
+    ]
+    return [(name, str(value)) for name, value in found if value]
+
+
 def populations_table(document: Document) -> Table | None:
     """Strategy, wall time, data and fingerprint of every population."""
     rows = []
@@ -65,13 +81,15 @@ def bibtex(document: Document) -> str:
     identity = document.text("id")
     version = document.manifest.get("varbench")
     program = f"varbench {version}" if version else "varbench"
+    source = (document.manifest.get("input") or {}).get("file")
+    what = f"Analysis of {latex(str(source))}" if source else f"Benchmark report, study {latex(document.text('name'))}"
     key = f"varbench-{file_stem(document.text('name'))}-{file_stem(identity)}"
     return "\n".join(
         [
             f"@misc{{{key},",
             f"  title = {{{{{latex(document.text('title'))}}}}},",
             f"  author = {{{{{latex(program)}}}}},",
-            f"  howpublished = {{Benchmark report, study {latex(document.text('name'))}}},",
+            f"  howpublished = {{{what}}},",
             f"  note = {{Content hash {latex(identity)}}}",
             "}",
         ]

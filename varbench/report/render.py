@@ -52,6 +52,7 @@ def _overview(view: Document) -> Iterator[Table]:
         overview.recipes_table,
         overview.measures_table,
         overview.estimates_table,
+        overview.unavailable_table,
         overview.verdicts_table,
         provenance.populations_table,
     )

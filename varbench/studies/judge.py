@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from varbench.analysis.catalogue import MEASURES, estimates
+from varbench.analysis.catalogue import MEASURES, estimates, unavailable
 from varbench.analysis.controls import control_estimates
-from varbench.analysis.document import document
+from varbench.analysis.document import KEY, LEVEL, document
 from varbench.analysis.networks import Networks
 from varbench.analysis.plots import plots
 from varbench.analysis.population import PopulationArrays
@@ -22,10 +22,6 @@ from varbench.stats.estimate import Estimate
 from varbench.store import PopulationStore
 from varbench.studies.request import read_study, request_of
 from varbench.studies.study import Evidence, Named, PopulationPlan, Study
-
-LEVEL = 0.95
-KEY = 20_260_101
-"""Key of the resampling inside estimates: fixed, so that the same populations give the same report."""
 
 
 def judge(out: Path) -> dict[str, Any]:
@@ -70,6 +66,9 @@ def judge(out: Path) -> dict[str, Any]:
         plots={p.name: _plots(p, populations[p.name], arrays[p.name]) for p in mains if p.role == "population"},
         measures=MEASURES,
         manifest=_manifest(record, stores),
+        unavailable=[
+            (p.name, *entry) for p in mains if p.role == "population" for entry in unavailable(populations[p.name])
+        ],
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from varbench.analysis.document import Named as Named
 from varbench.analysis.population import PopulationArrays
 from varbench.stats.estimate import Estimate
 from varbench.training.design import Design
@@ -76,16 +77,6 @@ class Verdict:
     verdict: Answer
     reason: str
     parts: tuple[Part, ...] = ()
-
-
-@dataclass(frozen=True)
-class Named:
-    """An estimate with its place: condition, measure and, where the measure has one, its position."""
-
-    condition: str
-    measure: str
-    at: float | str | None
-    estimate: Estimate
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from matplotlib.patches import Rectangle
 from varbench.report.document import Condition, Document
 from varbench.report.figures.kind import FigureKind, Panel
 from varbench.report.figures.style import BLUE, INK, SOFT, WIDTH, panel_figure
+from varbench.report.figures.text import fitted
 from varbench.report.numbers import integer, number
 from varbench.report.tables import Column, Table
 
@@ -52,10 +53,13 @@ def tables(document: Document) -> Iterator[Table]:
 
 def _panel(condition: Condition, flips: list[Mapping[str, Any]]) -> Panel:
     n_rows = -(-len(flips) // COLUMNS)
-    figure = panel_figure(condition.label, height=TOP + TILE * n_rows)
+    pictures = any(flip.get("x") for flip in flips)
+    tile = TILE if pictures else TILE - PICTURE
+    figure = panel_figure(condition.label, height=TOP + tile * n_rows)
     axes = _sheet(figure)
     for index, flip in enumerate(flips):
-        _tile(axes, flip, left=WIDTH / COLUMNS * (index % COLUMNS), top=TOP + TILE * (index // COLUMNS))
+        left, top = WIDTH / COLUMNS * (index % COLUMNS), TOP + tile * (index // COLUMNS)
+        _tile(axes, flip, left=left, top=top, pictures=pictures)
     first = flips[0]
     votes = ", ".join(f"{integer(n)} for class {c}" for c, n in _ranked(first)[:NAMED_CLASSES])
     finding = (
@@ -85,10 +89,16 @@ def _sheet(figure: Figure) -> Axes:
     return axes
 
 
-def _tile(axes: Axes, flip: Mapping[str, Any], *, left: float, top: float) -> None:
+def _tile(axes: Axes, flip: Mapping[str, Any], *, left: float, top: float, pictures: bool) -> None:
+    """The true class, the example where there are pictures (otherwise what it is called), and the votes."""
     width = WIDTH / COLUMNS - 0.14
-    axes.text(left, top, f"true class {flip.get('label')}", va="top", fontsize=7, color=SOFT)
-    _picture(axes, flip, left=left, top=top + 0.16, width=width)
+    if pictures:
+        axes.text(left, top, f"true class {flip.get('label')}", va="top", fontsize=7, color=SOFT)
+        _picture(axes, flip, left=left, top=top + 0.16, width=width)
+    else:
+        name = fitted(f"example {flip.get('example')}, class {flip.get('label')}", width, size=7)
+        axes.text(left, top, name, va="top", fontsize=7, color=SOFT)
+        top -= PICTURE
     ranked = _ranked(flip)
     total = sum(n for _, n in ranked) or 1
     start, grays = left, iter(OTHERS)

@@ -130,6 +130,8 @@ def _strip(
         edge = [axes.get_xlim()[0]] * count
         axes.plot(edge, spread_offsets(np.zeros(count)), "x", color=VERMILION, markersize=4.5, clip_on=False)
     number_axis(axes.xaxis, unit)
+    if len(shown) == 1:
+        return f"{measure.inline} {number(shown[0], unit)}"
     said = f"{measure.inline} from {number(shown.min(), unit)} to {number(shown.max(), unit)}"
     return said + (f", mean {mean.text}" if mean is not None and known else "")
 

@@ -151,8 +151,13 @@ def spread_offsets(values: Float[np.ndarray, " R"]) -> Float[np.ndarray, " R"]:
     return (2 * steps - 1) * density if count > 1 else np.zeros(count)
 
 
+ROUNDED = 1e-5
+"""Relative difference up to which two values are one: plot data are stored with six digits, estimates in full."""
+
+
 def padded(values: Sequence[float], *, share: float = 0.06) -> tuple[float, float]:
     """Axis limits around the values; around a single value, a small window."""
     low, high = float(min(values)), float(max(values))
-    gap = (high - low) * share or abs(low) * 0.05 or 0.5
+    same = high - low <= ROUNDED * max(abs(low), abs(high))
+    gap = abs(low) * 0.05 or 0.5 if same else (high - low) * share
     return low - gap, high + gap

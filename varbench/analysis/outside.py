@@ -1,0 +1,97 @@
+"""From results of others to `analysis.json`: all measures that the arrays allow, and why not the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from varbench.analysis.catalogue import MEASURES, estimates, unavailable
+from varbench.analysis.document import KEY, LEVEL, Named, document
+from varbench.analysis.inputs import Results
+from varbench.analysis.plots import plots
+from varbench.analysis.population import PopulationArrays
+
+ANALYSIS = "analysis"
+"""What stands where the documents of studies name a study: nothing was planned beforehand, so nothing is decided."""
+
+
+def results_document(
+    results: Results,
+    *,
+    name: str,
+    headline: Callable[[Mapping[str, Any]], str],
+    provenance: Mapping[str, Any],
+    level: float = LEVEL,
+) -> dict[str, Any]:
+    """Measure every condition.
+
+    Args:
+        results: Runs of any models, by condition.
+        name: Name of the report.
+        headline: Makes the opening sentence of a document that lacks one.
+        provenance: Versions, commit and command, for the manifest.
+        level: Nominal coverage of the intervals.
+
+    Returns:
+        The content of `analysis.json`.
+    """
+    conditions = results.conditions
+    content: dict[str, Any] = {
+        "name": name,
+        "title": f"How much the runs of {name} vary" if len(conditions) == 1 else f"How much runs vary: {name}",
+        "budget": "",
+        "study": {"study": ANALYSIS},
+        "conditions": [_condition(condition, population) for condition, population in conditions.items()],
+        "estimates": [
+            (ANALYSIS, Named(condition, measure, at, estimate))
+            for condition, population in conditions.items()
+            for measure, at, estimate in estimates(population, level=level, key=KEY)
+        ],
+        "verdicts": [],
+        "anchors": [],
+        "plots": {condition: _plots(population, results) for condition, population in conditions.items()},
+        "measures": MEASURES,
+        "manifest": {**provenance, "input": _input(results)},
+        "unavailable": [
+            (condition, *entry) for condition, population in conditions.items() for entry in unavailable(population)
+        ],
+    }
+    return document(headline=headline(document(headline="", **content)), **content)
+
+
+def _condition(name: str, population: PopulationArrays) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "condition": name,
+        "study": ANALYSIS,
+        "label": name,
+        "role": "population",
+        "of": None,
+        "description": "",
+        "n_runs": population.n_runs,
+        "n_diverged": int((~population.finished).sum()),
+        "n_examples": population.n_examples,
+        "n_classes": population.n_classes,
+    }
+    if population.weights is not None:
+        entry["n_parameters"] = population.weights.shape[1]
+    if population.levels:
+        entry["design"] = {"sources": list(population.levels)}
+    return entry
+
+
+def _plots(population: PopulationArrays, results: Results) -> dict[str, Any]:
+    found = plots(population)
+    if results.examples is not None:
+        for flip in found["flips"]:
+            flip["example"] = results.examples[flip["example"]]
+    return found
+
+
+def _input(results: Results) -> dict[str, Any]:
+    return {
+        "file": results.file,
+        "sha256": results.sha256,
+        "form": results.form,
+        "arrays": {name: list(shape) for name, shape in (results.arrays or {}).items()},
+        "ignored": list(results.ignored),
+    }

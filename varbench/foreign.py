@@ -1,0 +1,105 @@
+"""Results of models trained elsewhere, from a file or from arrays to a document and its report; needs no jax."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from varbench.analysis.document import LEVEL
+from varbench.errors import InputError
+
+if TYPE_CHECKING:
+    from varbench.analysis.inputs import Results
+    from varbench.analysis.population import PopulationArrays
+
+PACKAGES = ("python", "varbench", "numpy", "scipy", "pandas")
+"""Where the numbers come from."""
+
+
+def analyze(
+    results: str | Path | PopulationArrays | Mapping[str, PopulationArrays],
+    *,
+    out: str | Path | None = None,
+    name: str | None = None,
+    level: float = LEVEL,
+) -> dict[str, Any]:
+    """Measure how much runs vary, whoever trained them.
+
+    Args:
+        results: An `.npz`, `.csv` or `.parquet` file, a run directory, a population, or condition → population.
+        out: Folder for the report; none is written without.
+        name: Name of the report; by default the file's own, without its ending.
+        level: Nominal coverage of the intervals, in (0, 1).
+
+    Returns:
+        The content of `analysis.json`.
+
+    Raises:
+        InputError: If the results cannot be read, or are not what they should be.
+    """
+    document = _document(results, name=name, level=level)
+    if out is not None:
+        from varbench.report import render
+
+        render(document, Path(out))
+    return document
+
+
+def _document(results: Any, *, name: str | None, level: float) -> dict[str, Any]:
+    from varbench.analysis.inputs import Results, read_results
+
+    if not 0.0 < level < 1.0:
+        raise InputError(f"the level of intervals is {level}; give a number between 0 and 1, such as 0.95")
+    if isinstance(results, str | Path):
+        path = Path(results)
+        if path.is_dir():
+            return _judged(path, name=name, level=level)
+        return _measured(read_results(path, name=name), name=name or path.stem, renamed=name is not None, level=level)
+    named = name or "results"
+    conditions = dict(results) if isinstance(results, Mapping) else {named: results}
+    if not conditions:
+        raise InputError("there is nothing to analyze: give at least one population")
+    return _measured(Results(conditions, form="arrays from memory"), name=named, renamed=False, level=level)
+
+
+def _judged(rundir: Path, *, name: str | None, level: float) -> dict[str, Any]:
+    from varbench.studies.judge import judge
+
+    if name is not None or level != LEVEL:
+        raise InputError(
+            f"{rundir} is a run directory, which its study names and judges at 95 %: leave out name and level"
+        )
+    return judge(rundir)
+
+
+def _measured(results: Results, *, name: str, renamed: bool, level: float) -> dict[str, Any]:
+    from varbench.analysis.outside import results_document
+    from varbench.report.document import read_document
+    from varbench.report.headline import headline
+    from varbench.studies.environment import git, versions
+
+    found = versions()
+    return results_document(
+        results,
+        name=name,
+        headline=lambda document: headline(read_document(document)),
+        provenance={
+            "varbench": found["varbench"],
+            "command": _command(results, name=name if renamed else None, level=level),
+            "versions": {package: found[package] for package in PACKAGES if package in found},
+            "git": git(),
+        },
+        level=level,
+    )
+
+
+def _command(results: Results, *, name: str | None, level: float) -> str:
+    """The command that gives the document again; the folder that it writes changes no number."""
+    if not results.file:
+        return ""
+    words = ["varbench", "analyze", results.file]
+    words += [] if name is None else ["--name", name]
+    words += [] if level == LEVEL else ["--level", f"{level:g}"]
+    return shlex.join(words)

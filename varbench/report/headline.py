@@ -1,0 +1,37 @@
+"""The opening sentence of a report without a study: what was measured, in the numbers of the document."""
+
+from __future__ import annotations
+
+from varbench.report.document import Condition, Document
+from varbench.report.numbers import integer
+
+NAMED = 3
+"""Conditions that the sentence names; more would not be read."""
+
+
+def headline(document: Document) -> str:
+    """How far the runs of every condition are apart, at which accuracy."""
+    populations = document.populations
+    said = [_said(document, condition, named=len(populations) > 1) for condition in populations[:NAMED]]
+    if not said:
+        return ""
+    rest = len(populations) - NAMED
+    more = f" {integer(rest)} more condition{'s' if rest > 1 else ''} below." if rest > 0 else ""
+    return f"{'; '.join(said)}.{more}"
+
+
+def _said(document: Document, condition: Condition, *, named: bool) -> str:
+    prefix = f"{condition.label}: " if named else ""
+    n_runs = condition.n_runs or 0
+    lost = f" ({integer(condition.n_diverged)} diverged)" if condition.n_diverged else ""
+    accuracy, disagreement = (document.quantity(condition.name, name) for name in ("accuracy", "disagreement"))
+    reached = "" if accuracy is None or accuracy.value is None else accuracy.value_text
+    if n_runs == 1:
+        at = f" reaches {reached} accuracy" if reached else ""
+        return f"{prefix}1 run{lost}{at}; how much runs vary takes at least two"
+    if disagreement is None or disagreement.value is None:
+        return f"{prefix}{integer(n_runs)} runs{lost}" + (f" reach {reached} accuracy" if reached else "")
+    at = f" at {reached} accuracy" if reached else ""
+    if disagreement.value == 0:
+        return f"{prefix}{integer(n_runs)} runs{lost} agree on every example{at}"
+    return f"{prefix}{integer(n_runs)} runs{lost} disagree on {disagreement.text} of the examples{at}"
