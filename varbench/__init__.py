@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from varbench.analysis.catalogue import estimates as estimates
     from varbench.analysis.population import PopulationArrays as PopulationArrays
     from varbench.api import judge as judge
+    from varbench.api import plan as plan
     from varbench.api import run as run
     from varbench.api import train as train
     from varbench.api import verify as verify
@@ -35,6 +36,7 @@ _HOMES = {
     "estimates": "analysis.catalogue",
     "PopulationArrays": "analysis.population",
     "judge": "api",
+    "plan": "api",
     "run": "api",
     "train": "api",
     "verify": "api",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from varbench.studies.verify import verify
 from varbench.training.design import Design, check_against, together
 from varbench.training.recipe import Recipe
 
-__all__ = ["judge", "run", "train", "verify", "write_report"]
+__all__ = ["judge", "plan", "run", "train", "verify", "write_report"]
 
 
 def train(
@@ -111,3 +112,80 @@ def write_report(rundir: str | Path, *, out: str | Path) -> Path:
     from varbench.report import render
 
     return render(judge(Path(rundir)), Path(out))
+
+
+def plan(
+    pilot: str | Path | PopulationArrays | Mapping[str, Any] | None = None,
+    *,
+    sd: str | float | None = None,
+    difference: str | float | None = None,
+    width: str | float | None = None,
+    probability: float | None = None,
+    runs: int | None = None,
+    paired: bool = False,
+    power: float | None = None,
+    alpha: float = 0.05,
+    comparisons: int = 1,
+    measure: str | None = None,
+    condition: str | None = None,
+    other_sd: str | float | None = None,
+    sd_runs: int | None = None,
+    out: str | Path | None = None,
+) -> dict[str, Any]:
+    """How many runs a goal needs, or what a number of runs can show.
+
+    Give one of difference, width, probability and runs; without any, a pilot is answered by what its runs show and
+    what twice and four times as many would. Amounts are numbers in stored units (fractions: 0.001 is 0.1 pp) or texts
+    such as "0.1pp".
+
+    Args:
+        pilot: A run directory, a report folder or its analysis.json, a file of results, a population, or an analysis.
+        sd: SD over runs, in place of a pilot; of the differences of matched runs where paired.
+        difference: Goal: a difference of two means to see.
+        width: Goal: the width of an interval, end to end.
+        probability: Goal: a P(A > B) above ½ to see.
+        runs: What so many runs show.
+        paired: Runs of the two pipelines are matched one by one.
+        power: Chance to see what is there; None for 0.8 for a difference, 0.95 for P(A > B).
+        alpha: Chance of a false alarm, two-sided for a difference, one-sided for P(A > B); intervals have 1 − alpha.
+        comparisons: How many comparisons will be made: each is tested at alpha over this number.
+        measure: What the goal is about; by default the accuracy. Without a pilot "mean" or "sd".
+        condition: Which population of the pilot; by default the first.
+        other_sd: SD of the other pipeline, where it is another one.
+        sd_runs: How many runs the SD was taken from.
+        out: Folder for a page and the curve, or None.
+
+    Returns:
+        `answer` in a sentence; `runs`, None where they were given; `needed`, every way of reckoning; `shown`, what runs
+        show; `curves`; `notes`.
+
+    Raises:
+        InputError: If the goal is impossible, or the pilot says nothing about the spread.
+    """
+    from varbench.errors import InputError
+    from varbench.report.plan.page import write_plan
+    from varbench.report.plan.request import plan_from_pilot, plan_from_sd
+    from varbench.studies.pilots import pilots
+
+    goal: dict[str, Any] = {
+        "difference": difference,
+        "width": width,
+        "probability": probability,
+        "runs": runs,
+        "paired": paired,
+        "power": power,
+        "alpha": alpha,
+        "comparisons": comparisons,
+        "measure": measure,
+    }
+    if pilot is None:
+        if condition is not None:
+            raise InputError("a condition is one of a pilot's populations: give the pilot too")
+        document = plan_from_sd(sd=sd, other_sd=other_sd, sd_runs=sd_runs, **goal)
+    else:
+        if sd is not None or other_sd is not None or sd_runs is not None:
+            raise InputError("give either a pilot or SDs, not both")
+        document = plan_from_pilot(pilots(pilot, measure=measure, level=1.0 - alpha), condition=condition, **goal)
+    if out is not None:
+        write_plan(document, Path(out))
+    return document

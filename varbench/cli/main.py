@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from varbench.cli import analyze, data, env, judge, report, run, show, verify
+from varbench.cli import analyze, data, env, judge, plan, report, run, show, verify
 from varbench.errors import InputError
 
 COMMANDS: dict[str, Callable[..., int]] = {
@@ -16,6 +16,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "report": report.report,
     "analyze": analyze.analyze,
     "judge": judge.judge,
+    "plan": plan.plan,
     "status": show.status,
     "verify": verify.verify,
     "list": show.list_,

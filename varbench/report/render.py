@@ -64,7 +64,7 @@ def _overview(view: Document) -> Iterator[Table]:
 
 def _draw(view: Document, files: dict[str, bytes]) -> list[tuple[str, Block]]:
     """Draw every figure kind; the files go into `files`, what the page needs is returned."""
-    with _quiet_first_import():
+    with quiet_first_import():
         from varbench.report.figures.registry import KINDS
         from varbench.report.figures.write import drawing, figure_pdf, figure_svg
     from varbench.report.sections import Block, DrawnPanel
@@ -97,7 +97,7 @@ def _add_table(table: Table, files: dict[str, bytes]) -> None:
 
 
 @contextmanager
-def _quiet_first_import() -> Iterator[None]:
+def quiet_first_import() -> Iterator[None]:
     """matplotlib logs when it builds its font cache or finds no home; neither concerns the reader."""
     logger = logging.getLogger("matplotlib")
     level = logger.level
