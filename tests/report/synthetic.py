@@ -105,6 +105,7 @@ class _Maker:
         mean_disagreement = float(pairs.mean()) if len(pairs) else None
         self._level(accuracy[self.kept], loss[self.kept], mean_disagreement)
         self._ensembles(float(accuracy[self.kept].mean()))
+        self._sources()
         condition = text.condition(name, label, runs=self.runs, diverged=self.diverged, **sizes)
         self.document["conditions"].append(condition)
         for kind, what, distances in CONTROLS:
@@ -123,7 +124,7 @@ class _Maker:
         half: float | None,
         unit: str,
         *,
-        at: float | None = None,
+        at: float | str | None = None,
         condition: str = "",
         method: str = "jackknife over runs",
         reason: str = "",
@@ -175,6 +176,17 @@ class _Maker:
                 self._estimate("ensemble_accuracy", reached, 0.006, "fraction", at=size)
                 self._estimate("ensemble_disagreement", apart, 0.006, "fraction", at=size)
                 self._estimate("ensemble_gain", reached - alone, 0.004, "pp", at=size)
+
+    def _sources(self) -> None:
+        """A crossed design at convergence: all in the interaction, one main effect below 0."""
+        for at, share in (("init", 0.05), ("order", -0.01), ("init × order + residual", 0.96), ("total", 1.0)):
+            for name, total, unit in (("prediction", 0.3, "fraction"), ("accuracy", 4e-5, "none")):
+                half = 0.04 + 0.1 * abs(share)
+                self._estimate(f"{name}_variance_component", share * total, half * total, unit, at=at)
+                if at != "total":
+                    self._estimate(f"{name}_variance_share", share, half, "fraction", at=at)
+        for at, sd in (("init", 0.006), ("order", 0.005), ("dropout", 0.004)):
+            self._estimate("accuracy_sd_by_source", sd, 0.001, "pp", at=at)
 
     def _anchor(self, ours: float) -> None:
         published = self.population.published

@@ -163,6 +163,7 @@ def test_tables_and_figures_are_accessible(page):
 def test_page_is_in_order(page):
     headings = [
         "Verdict", "What was identical, what varied", "Summary", "Accuracy and loss of every run",
+        "Which source of randomness matters",
         "How far apart two runs are", "Which examples flip", "What averaging runs buys", "Over training", "Controls",
         "Held against published numbers", "How to read this", "Provenance",
     ]  # fmt: skip
@@ -188,8 +189,10 @@ def test_every_estimate_is_in_the_csv_in_full(report, document):
     rows = rows_of(report / "tables" / "estimates.csv")
     assert len(rows) == len(document["estimates"])
     for row, estimate in zip(rows, document["estimates"], strict=True):
-        for key in ("value", "low", "high", "level", "at"):
+        for key in ("value", "low", "high", "level"):
             assert (float(row[key]) if row[key] else None) == estimate[key]
+        named = isinstance(estimate["at"], str)
+        assert (row["at"] if named else float(row["at"]) if row["at"] else None) == estimate["at"]
         for key in ("study", "condition", "measure", "unit", "method", "resampled", "reason"):
             assert row[key] == estimate[key]
         assert (int(row["n_runs"]), int(row["n_examples"])) == (estimate["n_runs"], estimate["n_examples"])

@@ -9,6 +9,7 @@ from varbench.report.tables import ReadableTable
 
 TITLES: Mapping[str, str] = {
     "runs": "Accuracy and loss of every run",
+    "sources": "Which source of randomness matters",
     "pairs": "How far apart two runs are",
     "flips": "Which examples flip",
     "ensembles": "What averaging runs buys",

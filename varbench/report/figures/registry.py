@@ -14,6 +14,7 @@ from varbench.report.figures import (
     runs,
     separation,
     slices,
+    sources,
     spread,
 )
 from varbench.report.figures.kind import FigureKind
@@ -21,6 +22,7 @@ from varbench.report.figures.kind import FigureKind
 KINDS: tuple[FigureKind, ...] = (
     runs.KIND,
     spread.KIND,
+    sources.KIND,
     matrices.KIND,
     flips.KIND,
     instability.KIND,

@@ -29,7 +29,26 @@ def panels(document: Document) -> Iterator[Panel]:
         figure = track_figure(condition.label, tracks, unit=measure.unit, subtitle=measure.label, scale_of=everything)
         said = "; ".join(f"{track.label}: {track.text}" for track in tracks)
         alt = f"{condition.label}, {measure.label} beside its yardsticks. {said}."
-        yield Panel(f"spread--{condition.stem}", figure, "", alt)
+        yield Panel(f"spread--{condition.stem}", figure, _finding(document, condition), alt)
+
+
+def _finding(document: Document, condition: Condition) -> str:
+    """What the differences between the three standard deviations mean, with their numbers; empty without all three."""
+    names = (OBSERVED, "accuracy_sd_independent", "accuracy_sd_distribution")
+    found = [document.quantity(condition.name, name) for name in names]
+    observed, independent, real = (q if q is not None and q.value is not None else None for q in found)
+    if observed is None or independent is None or real is None:
+        return ""
+    begun = (
+        f"The accuracy varies by {observed.value_text} (SD) from run to run; if the runs failed on each test example "
+        f"independently, it would vary by {independent.value_text}. "
+    )
+    if not real.value:
+        return begun + "Nothing is left over: these runs are not shown to differ on other data."
+    rest = f"What is left over, {real.text}, is how much the runs' accuracies would differ on unlimited test data"
+    if real.low is not None and real.low <= 0.0:
+        return begun + f"{rest}; its interval reaches 0, so it may be nothing."
+    return begun + f"{rest}."
 
 
 def _tracks(document: Document, condition: Condition) -> list[Track]:
