@@ -104,7 +104,9 @@ def _panel(
     rate = document.quantity(condition.name, "separation_rate")
     ratio = document.quantity(condition.name, "separation_saturation")
     head(
-        axes, "Distance of the weights", f"over independent: {ratio.text}" if ratio is not None and ratio.value else ""
+        axes,
+        "Distance of the weights",
+        f"over independent: {ratio.value_text}" if ratio is not None and ratio.value else "",
     )
     finding = _finding(distance, rate, ratio)
     alt = (

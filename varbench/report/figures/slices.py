@@ -12,7 +12,6 @@ from matplotlib.axes import Axes
 from varbench.report.document import Condition, Document
 from varbench.report.figures.kind import FigureKind, Panel
 from varbench.report.figures.style import (
-    BASE,
     FAINT,
     LEFT,
     RIGHT,
@@ -93,7 +92,8 @@ def _line_panel(condition: Condition, entry: Mapping[str, Any], line: Mapping[st
     for end in (0.0, 1.0):
         axes.axvline(end, color=FAINT, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0)
     axes.set_xlim(float(position.min()), float(position.max()))
-    axes.set_ylim(*padded(values))
+    low, high = padded(values)
+    axes.set_ylim(low, high + 0.25 * (high - low))  # room for the legend
     number_axis(axes.xaxis, "", bins=5)
     number_axis(axes.yaxis, "nats", bins=4)
     horizontal_grid(axes)
@@ -143,9 +143,9 @@ def _plane_panel(
 def _runs(axes: Axes, places: np.ndarray, runs: list[int]) -> None:
     for (u, v), run in zip(places, runs, strict=False):
         axes.plot([u], [v], "o", color="white", markersize=6, markeredgecolor="black", markeredgewidth=1.0)
-        axes.annotate(
-            f"run {run}", (u, v), (0, 6), textcoords="offset points", ha="center", fontsize=BASE, color="white"
-        )
+        place: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "fontsize": SMALL, "color": "white"}
+        box = {"facecolor": "#222222", "alpha": 0.75, "pad": 1.5, "linewidth": 0}  # over the numbers of contours
+        axes.annotate(f"run {run}", (u, v), (0, 9), bbox=box, zorder=5, **place)
 
 
 KIND = FigureKind(
