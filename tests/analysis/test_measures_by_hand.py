@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import jensenshannon
 from scipy.special import softmax
+from sklearn.decomposition import PCA
 from sklearn.metrics import cohen_kappa_score, log_loss
 
 from tests.analysis.populations import LAYERS, population, with_arrays
@@ -189,6 +190,7 @@ BY_HAND: dict[str, Callable[[P, object], float | None]] = {
     "weight_distance_over_travel": lambda p, at: over_travel(layer(p.weights, at), layer(p.initial_weights, at)),
     "initial_weight_distance": lambda p, at: relative(layer(p.initial_weights, at)),
     "initial_weight_cosine": lambda p, at: cosine(layer(p.initial_weights, at)),
+    "weight_pca_share": lambda p, at: PCA().fit(p.weights.astype(np.float64)).explained_variance_ratio_[at - 1],
 }
 
 BETWEEN_TWO = {"bitwise_equal", "churn", "good_churn", "bad_churn", "win_loss_ratio"}
@@ -199,6 +201,7 @@ POSITIONS: dict[str, list[object]] = {
     **{f"ensemble_{score}": [1, 2, 4] for score in ("accuracy", "loss", "brier", "ece", "disagreement")},
     "ensemble_gain": [2, 4],
     **{name: BY_LAYER for name in MEASURES if name.startswith(("weight_", "initial_"))},
+    "weight_pca_share": [1, 2, 3, 4],
 }
 
 

@@ -30,6 +30,11 @@ class Networks(Protocol):
         """Relabelings of hidden units that leave the function as it is; empty where none are known."""
         ...
 
+    @property
+    def epsilon(self) -> float:
+        """Relative rounding error of the arithmetic of a forward pass: 1.2e-7 in float32, 7.8e-3 in bfloat16."""
+        ...
+
     def logits(self, weights: Float[np.ndarray, "n P"], split: Split) -> Float[np.ndarray, "n E K"]:
         """Logits, float32, on all examples of a split."""
         ...

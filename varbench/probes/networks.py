@@ -54,6 +54,11 @@ class TrainedNetworks:
         """Relabelings of hidden units that leave the function as it is."""
         return self.model.permutations
 
+    @property
+    def epsilon(self) -> float:
+        """Relative rounding error of the arithmetic of a forward pass."""
+        return float(jnp.finfo(jnp.bfloat16 if self.recipe.precision == "bfloat16" else jnp.float32).eps)
+
     def logits(self, weights: Float[np.ndarray, "n P"], split: Split) -> Float[np.ndarray, "n E K"]:
         """Logits, float32, on all examples of a split."""
         return self.mapped(self._logits, weights, self.examples(split)[0])
