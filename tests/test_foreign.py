@@ -40,7 +40,7 @@ def test_estimates_are_those_of_the_populations(tmp_path: Path) -> None:
             assert found.pop((name, measure, at))["value"] == estimate.value
         assert not [key for key in found if key[0] == name]
         lacking = {(u["measure"], u["reason"]) for u in document["unavailable"] if u["condition"] == name}
-        assert lacking == set(unavailable(population))
+        assert lacking == set(unavailable(population))  # with two conditions, churn is there
         assert not {m for m, _ in lacking} & {e["measure"] for e in document["estimates"]}
 
 
@@ -72,6 +72,34 @@ def test_a_population_of_ours_gives_the_same_numbers_through_a_file(tmp_path: Pa
         assert (row["value"], row["low"], row["high"]) == (estimate.value, estimate.low, estimate.high)
         compared += 1
     assert compared > 20
+
+
+def test_churn_is_from_each_condition_to_those_after_it(tmp_path: Path) -> None:
+    """Two runs of each; from the first to the second condition three of eight labels change, one to the right class."""
+    labels = np.zeros(8, int)
+    old, new = np.array([1, 1, 0, 0, 0, 0, 0, 0]), np.array([0, 1, 1, 2, 0, 0, 0, 0])
+    names = np.array(["old"] * 2 + ["new"] * 2 + ["third"])
+    np.savez(tmp_path / "r.npz", labels=labels, predictions=np.array([old, old, new, new, old]), condition=names)
+    document = varbench.analyze(tmp_path / "r.npz")
+    roles = {c["condition"]: c["role"] for c in document["conditions"]}
+    assert [name for name, role in roles.items() if role == "comparison"] == [
+        "old → new", "old → third", "new → third"
+    ]  # fmt: skip
+    found = rows_of(document)
+    churn, good, bad = (found["old → new", name, None]["value"] for name in ("churn", "good_churn", "bad_churn"))
+    assert (churn, good, bad) == pytest.approx((3 / 8, 1 / 8, 2 / 8))
+    assert found["old → third", "churn", None]["value"] == 0.0
+    assert found["new → third", "bad_churn", None]["value"] == pytest.approx(1 / 8)
+    alone = varbench.analyze({"a": varbench.PopulationArrays(labels=labels, predictions=np.array([old, new]))})
+    assert {"condition": "a", "measure": "churn", "reason": "it takes two conditions, and there is one"} in alone[
+        "unavailable"
+    ]
+
+
+def test_a_condition_named_as_a_comparison_is_refused() -> None:
+    population = varbench.PopulationArrays(labels=np.zeros(2, int), predictions=np.zeros((2, 2), int))
+    with pytest.raises(varbench.InputError, match="rename it"):
+        varbench.analyze({"a": population, "b": population, "a → b": population})
 
 
 def test_the_document_says_where_it_comes_from(tmp_path: Path) -> None:
@@ -137,6 +165,9 @@ def test_the_page_has_no_empty_sections(tmp_path: Path, kind: str, change: dict,
     assert document["manifest"]["input"]["sha256"] in page.text
     assert "Analysis of r.npz" in page.text
     assert "Not measured, and why" in page.text
+    measured = {e["measure"] for e in document["estimates"]}
+    missing = {u["measure"] for u in document["unavailable"]} - measured
+    assert not [name for name in missing if document["measures"][name]["meaning"] in page.text]
     assert not [h for h in page.headings if any(word in h for word in absent)]
     text = (tmp_path / "out" / "report.md").read_text()
     assert "## Not measured, and why" in text

@@ -108,7 +108,8 @@ class Document:
 
     @property
     def populations(self) -> tuple[Condition, ...]:
-        return tuple(c for c in self.conditions if c.role != "control")
+        """Conditions that are a population each: no controls, no comparisons of two."""
+        return tuple(c for c in self.conditions if c.role not in ("control", "comparison"))
 
     @property
     def controls(self) -> tuple[Condition, ...]:

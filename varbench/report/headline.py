@@ -17,7 +17,17 @@ def headline(document: Document) -> str:
         return ""
     rest = len(populations) - NAMED
     more = f" {integer(rest)} more condition{'s' if rest > 1 else ''} below." if rest > 0 else ""
-    return f"{'; '.join(said)}.{more}"
+    return f"{'; '.join(said)}.{more}{_change(document)}"
+
+
+def _change(document: Document) -> str:
+    """What changes from one condition to the other, where there are just two."""
+    compared = [c for c in document.conditions if c.role == "comparison"]
+    churn = document.quantity(compared[0].name, "churn") if len(compared) == 1 else None
+    if churn is None or churn.value is None:
+        return ""
+    first, second = document.populations
+    return f" From {first.label} to {second.label}, {churn.text} of the predictions change."
 
 
 def _said(document: Document, condition: Condition, *, named: bool) -> str:

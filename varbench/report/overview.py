@@ -52,11 +52,27 @@ def summary_table(document: Document) -> Table | None:
     )
 
 
+def churn_table(document: Document) -> Table | None:
+    """Comparisons of two conditions × what changes from one to the other, where no fuller comparison was made."""
+    compared = [c for c in document.conditions if c.role == "comparison"]
+    mine = {c.name for c in compared}
+    rows = [row for row in document.estimates if row.condition in mine and row.at is None]
+    if not rows or document.items("comparisons"):
+        return None
+    names = list(dict.fromkeys(row.measure for row in rows))
+    return Table(
+        "churn",
+        f"From one condition to another: what its predictions change. {methods_sentence(document, rows)}",
+        (Column("conditions", "Conditions"), *(Column(name, document.measure(name).header) for name in names)),
+        tuple((c.label, *(document.quantity(c.name, name) for name in names)) for c in compared),
+    )
+
+
 def conditions_table(document: Document) -> Table | None:
     """What each condition is: size of the model, the data and the training, and its recipe."""
     rows = []
     for c in document.conditions:
-        if c.facts:
+        if c.facts and c.role != "comparison":
             f = c.facts
             design = f.get("design") or {}
             sources = ", ".join(map(str, design.get("sources") or []))
@@ -108,10 +124,11 @@ def recipes_table(document: Document) -> Table | None:
 
 def measures_table(document: Document) -> Table | None:
     """All measures without an `at`, one row each, conditions side by side; none where there are too many."""
-    conditions = list(document.conditions)
+    conditions = [c for c in document.conditions if c.role != "comparison"]
     if len(conditions) > SIDE_BY_SIDE:
         conditions = list(document.populations)
-    names = ordered_measures(r.measure for r in document.estimates if r.at is None)
+    shown = {c.name for c in conditions}
+    names = ordered_measures(r.measure for r in document.estimates if r.at is None and r.condition in shown)
     if not names or not 1 < len(conditions) <= SIDE_BY_SIDE:
         return None
     rows = [(document.measure(name).header, *(document.quantity(c.name, name) for c in conditions)) for name in names]

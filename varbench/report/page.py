@@ -23,7 +23,7 @@ _TOGETHER = re.compile(
 )
 VERDICTS = {"supported": "✓", "contradicted": "✗", "inconclusive": "?"}
 MARKS = {True: "✓", False: "✗", None: "?"}
-OVERVIEW_TABLES = ("summary", "conditions", "recipes", "measures", "estimates", "unavailable", "provenance")
+OVERVIEW_TABLES = ("summary", "churn", "conditions", "recipes", "measures", "estimates", "unavailable", "provenance")
 STYLES = {True: "yes", False: "no", None: ""}
 HOLDS = {True: "holds", False: "does not hold", None: "not decided"}
 

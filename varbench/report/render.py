@@ -48,6 +48,7 @@ def _overview(view: Document) -> Iterator[Table]:
 
     makers: Iterable[Callable[[Document], Table | None]] = (
         overview.summary_table,
+        overview.churn_table,
         overview.conditions_table,
         overview.recipes_table,
         overview.measures_table,
