@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from varbench.measures.curvature import Curvature
 from varbench.parameters import Leaf, PermutationGroup
@@ -47,4 +47,25 @@ class Networks(Protocol):
 
     def curvature(self, weights: Float[np.ndarray, "n P"], *, key: int) -> Curvature:
         """Hessian of the training loss; `key` draws the probes, the same for all weights."""
+        ...
+
+    @property
+    def activation_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape [*space, units] of every layer's activations of one example, in order; empty if the model is mute."""
+        ...
+
+    def activations(
+        self, weights: Float[np.ndarray, "n P"], *, examples: Int[np.ndarray, " e"]
+    ) -> dict[str, Float[np.ndarray, "n e ..."]]:
+        """Activations [n, e, *space, units], float32, of every layer for rows of the test set."""
+        ...
+
+    def input_gradients(
+        self, weights: Float[np.ndarray, "n P"], *, examples: Int[np.ndarray, " e"]
+    ) -> Float[np.ndarray, "n e D"]:
+        """Gradient of the logit of the right class by the inputs, float32, for rows of the test set."""
+        ...
+
+    def test_inputs(self, examples: Int[np.ndarray, " e"]) -> Float[np.ndarray, "e ..."]:
+        """Rows of the test set as they are stored [e, *shape], as float32."""
         ...

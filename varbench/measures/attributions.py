@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from jaxtyping import Float
@@ -75,31 +75,49 @@ def top_count(n_inputs: int) -> int:
     return math.ceil(TOP_SHARE * n_inputs)
 
 
-def mean_cosine_matrix(attributions: Float[np.ndarray, "R E D"], units: Units) -> Float[np.ndarray, "R R"]:
-    """Mean over examples of u_r·u_s = 1 − ½‖u_r − u_s‖², over the examples on which both are defined.
+class Sums(NamedTuple):
+    """Σ u_r·u_s over the examples that are defined for both runs, and how many those are."""
 
-    From differences, so that identical attributions give exactly 1. A block of examples at a time.
+    total: Float[np.ndarray, "R R"]
+    examples: Float[np.ndarray, "R R"]
+
+    @classmethod
+    def none(cls, n_runs: int) -> Sums:
+        """Before the first example."""
+        return cls(np.zeros((n_runs, n_runs)), np.zeros((n_runs, n_runs)))
+
+    @property
+    def mean(self) -> Float[np.ndarray, "R R"]:
+        """Mean cosine, NaN where no example is defined for both."""
+        return np.divide(self.total, self.examples, out=np.full_like(self.total, np.nan), where=self.examples > 0)
+
+
+def add_examples(sums: Sums, attributions: Float[np.ndarray, "R E D"], units: Units) -> Sums:
+    """Add u_r·u_s = 1 − ½‖u_r − u_s‖² of further examples, a block of them at a time.
+
+    From differences, so that identical attributions give exactly 1.
 
     Args:
+        sums: Of the examples so far.
         attributions: Finite.
         units: Makes the unit vectors, 0 where there is none.
-
-    Returns:
-        [R, R], symmetric; NaN where no example is defined for both.
     """
     n_runs, n_examples, n_inputs = attributions.shape
-    squared, both = np.zeros((n_runs, n_runs)), np.zeros((n_runs, n_runs))
-    one = np.zeros((n_runs, n_runs))
+    total, examples = sums.total.copy(), sums.examples.copy()
     for part in blocks(n_examples, bytes_each=8 * n_runs * n_inputs):
         vectors = units(attributions[:, part])
         defined = np.asarray(vectors.any(axis=2), dtype=np.float64)
-        alone = defined @ (1.0 - defined).T
-        both += defined @ defined.T
-        one += alone + alone.T
-        squared += squared_distances(vectors.reshape(n_runs, -1))
-    # an example without a vector under one of two runs adds ‖u‖² = 1 to their squared distance, under both of them 0
-    total = both - 0.5 * (squared - one)
-    return np.divide(total, both, out=np.full((n_runs, n_runs), np.nan), where=both > 0)
+        both, alone = defined @ defined.T, defined @ (1.0 - defined).T
+        # where one of two runs has no vector, the example adds ‖u‖² = 1 to their squared distance; where none has, 0
+        squared = squared_distances(vectors.reshape(n_runs, -1)) - (alone + alone.T)
+        total += both - 0.5 * squared
+        examples += both
+    return Sums(total, examples)
+
+
+def mean_cosine_matrix(attributions: Float[np.ndarray, "R E D"], units: Units) -> Float[np.ndarray, "R R"]:
+    """Mean over examples of u_r·u_s, over those on which both are defined; symmetric, NaN where there are none."""
+    return add_examples(Sums.none(len(attributions)), attributions, units).mean
 
 
 def example_agreement(units: Float[np.ndarray, "R E D"]) -> Float[np.ndarray, " E"]:

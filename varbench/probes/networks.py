@@ -10,11 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from varbench.data import Dataset
 from varbench.measures.curvature import Curvature
 from varbench.parameters import Leaf, PermutationGroup
+from varbench.probes import activations, attributions
 from varbench.probes.hessian import curvature_of
 from varbench.training.batches import epoch_order
 from varbench.training.engine import model_of, parameter_table
@@ -74,6 +75,27 @@ class TrainedNetworks:
         """Hessian of the loss on the first training examples (see `probes.hessian`)."""
         return self.mapped(self._curvature, weights, *self.examples("train"), np.uint32(key))
 
+    @property
+    def activation_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape [*space, units] of every layer's activations of one example, in order; empty if the model is mute."""
+        return activations.activation_shapes(self)
+
+    def activations(
+        self, weights: Float[np.ndarray, "n P"], *, examples: Int[np.ndarray, " e"]
+    ) -> dict[str, Float[np.ndarray, "n e ..."]]:
+        """Activations [n, e, *space, units], float32, of every layer for rows of the test set."""
+        return activations.activations(self, weights, examples)
+
+    def input_gradients(
+        self, weights: Float[np.ndarray, "n P"], *, examples: Int[np.ndarray, " e"]
+    ) -> Float[np.ndarray, "n e D"]:
+        """Gradient of the logit of the right class by the inputs, float32, for rows of the test set."""
+        return attributions.input_gradients(self, weights, examples)
+
+    def test_inputs(self, examples: Int[np.ndarray, " e"]) -> Float[np.ndarray, "e ..."]:
+        """Rows of the test set as they are stored [e, *shape], as float32."""
+        return np.asarray(self.dataset.x_test[examples], np.float32)
+
     def examples(self, split: Split) -> tuple[jax.Array, jax.Array]:
         """Inputs [n, *shape] as they are stored and labels [n] of a split, on the device."""
         return self._data[split]
@@ -110,20 +132,23 @@ class TrainedNetworks:
 
         return jax.tree.map(lambda values: values.mean(0), lax.map(of_batch, rows))
 
-    def mapped(self, function: Callable[..., Any], weights: Float[np.ndarray, "n P"], *shared: Any) -> Any:
+    def mapped(
+        self, function: Callable[..., Any], weights: Float[np.ndarray, "n P"], *shared: Any, most: int = LANES
+    ) -> Any:
         """`function(weights [P], *shared)` of every row, one after the other in one compiled program: arrays [n, …].
 
         Args:
             function: A method of this object or of one that lives as long; it is traced once.
             weights: Rows.
             *shared: Arrays that all rows share.
+            most: Rows of one call of the program at most, where what it returns is large.
         """
         if function not in self._compiled:
             self._compiled[function] = jax.jit(lambda rows, *rest: lax.map(lambda row: function(row, *rest), rows))
-        program, parts = self._compiled[function], []
-        for start in range(0, len(weights), LANES):
-            rows = np.asarray(weights[start : start + LANES], np.float32)
-            padded = np.concatenate([rows, np.repeat(rows[:1], LANES - len(rows), axis=0)])
+        program, lanes, parts = self._compiled[function], min(LANES, most), []
+        for start in range(0, len(weights), lanes):
+            rows = np.asarray(weights[start : start + lanes], np.float32)
+            padded = np.concatenate([rows, np.repeat(rows[:1], lanes - len(rows), axis=0)])
             parts.append(_first(len(rows), program(padded, *shared)))
         return jax.tree.map(lambda *pieces: np.concatenate(pieces), *parts)
 

@@ -23,6 +23,8 @@ FAMILIES = (
     "paths",
     "separation",
     "landscape",
+    "representations",
+    "attributions",
     "controls",
     "churn",
 )
