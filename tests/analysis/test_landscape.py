@@ -22,6 +22,13 @@ class Bowl:
     leaves = ()
     symmetries = ()
 
+    @property
+    def activation_shapes(self):
+        return {}
+
+    def input_gradients(self, weights, *, examples):
+        return np.zeros((len(weights), len(examples), 1), np.float32)
+
     def scores(self, weights, split):
         loss = 0.5 * (weights.astype(float) ** 2).sum(1) * (1 if split == "train" else 2)
         return loss, loss * 0
