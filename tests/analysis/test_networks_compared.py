@@ -191,7 +191,10 @@ def broken(kind):
         *(population(weights=broken(k)) for k in ("one run with dead units", "all runs with dead units",
                                                  "NaN in one run", "no run left")),
     ],
-    ids=str,
+    ids=[
+        "one run", "two runs", "one example", "three examples", "mute", "one run with dead units",
+        "all runs with dead units", "NaN in one run", "no run left",
+    ],
 )  # fmt: skip
 def test_at_the_edge_there_is_a_value_or_a_reason(given):
     for (name, at), estimate in values(given).items():

@@ -166,7 +166,8 @@ class TrainedNetworks:
     def _data(self) -> dict[str, tuple[jax.Array, jax.Array]]:
         data = self.dataset
         pairs = {"train": (data.x_train, data.y_train), "test": (data.x_test, data.y_test)}
-        return {split: (jnp.asarray(x), jnp.asarray(y)) for split, (x, y) in pairs.items()}
+        with jax.ensure_compile_time_eval():  # constants, even if first asked for while a function is traced
+            return {split: (jnp.asarray(x), jnp.asarray(y)) for split, (x, y) in pairs.items()}
 
     @cached_property
     def _compiled(self) -> dict[Callable[..., Any], Callable[..., Any]]:
