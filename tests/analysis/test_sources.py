@@ -4,9 +4,11 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from scipy.stats import levene
 
 from tests.analysis.populations import population, with_arrays
 from varbench.analysis.catalogue import MEASURES, estimates, unavailable
+from varbench.analysis.population import PopulationArrays
 from varbench.measures.scores import softmax
 from varbench.training import design
 
@@ -111,6 +113,26 @@ def test_one_source_at_a_time_over_its_own_runs(source):
     pairs = [DISTANCES["prediction"](of, r, s) for r, s in combinations(rows, 2)]
     assert values["disagreement_by_source", source].value == pytest.approx(np.mean(pairs))
     assert values["disagreement_by_source", source].n_runs == 6
+
+
+def test_a_source_with_a_larger_spread_is_told_from_the_others():
+    of = with_levels(design.one_at_a_time(41, sources=["init", "order", "dropout"]))
+    wild = of.levels["init"] > 0
+    labels = np.where(np.random.default_rng(0).random((of.n_runs, 1)) < np.linspace(0, 1, 40), of.labels, -1)
+    calm = np.where(np.arange(40) < 20, of.labels, -1)
+    steady = np.where(np.random.default_rng(1).random((of.n_runs, 40)) < 0.02, -1, calm)
+    predictions = np.where(wild[:, None], np.where(np.arange(of.n_runs)[:, None] % 2, labels, calm), steady)
+    of = PopulationArrays(predictions=predictions, labels=of.labels, classes=4, levels=of.levels)
+    values = found(of, "accuracy_sd_ratio_by_source", "accuracy_sd_p_by_source")
+    rows = {s: np.flatnonzero(of.levels[s] > 0) for s in ("init", "order", "dropout")}
+    others = np.concatenate([of.accuracy[rows[s]] - of.accuracy[rows[s]].mean() for s in ("order", "dropout")])
+    ratio = values["accuracy_sd_ratio_by_source", "init"]
+    assert ratio.value == pytest.approx(of.accuracy[rows["init"]].std(ddof=1) / others.std(ddof=1))
+    assert ratio.low > 1
+    raw = levene(of.accuracy[rows["init"]], others, center="median").pvalue
+    assert values["accuracy_sd_p_by_source", "init"].value == pytest.approx(min(1.0, 3 * raw), rel=1e-6)
+    assert values["accuracy_sd_p_by_source", "init"].value < 0.01
+    assert values["accuracy_sd_p_by_source", "order"].value > values["accuracy_sd_p_by_source", "init"].value
 
 
 def test_other_designs_say_why_they_have_neither():

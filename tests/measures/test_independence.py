@@ -1,5 +1,7 @@
 """The independent part of the variance of accuracies, and the cross-check of the rest by test halves."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 
@@ -39,3 +41,14 @@ def test_variance_of_the_true_accuracy_agrees_with_the_covariance_of_test_halves
     difference = excess - by_halves
     assert abs(difference.mean()) < 4 * difference.std() / np.sqrt(repetitions)
     assert excess.mean() == pytest.approx(0.05**2, abs=4 * excess.std() / np.sqrt(repetitions))
+
+
+def test_what_is_left_is_the_covariance_of_two_halves_of_the_test_set():
+    """The mean over all splits into halves of the run-covariance of the two accuracies, to the last digit."""
+    correct = np.random.default_rng(3).random((7, 6)) < 0.6
+    covariances = []
+    for half in combinations(range(6), 3):
+        other = [i for i in range(6) if i not in half]
+        covariances.append(np.cov(correct[:, half].mean(axis=1), correct[:, other].mean(axis=1))[0, 1])
+    left = correct.mean(axis=1).var(ddof=1) - independent_variance(correct)
+    assert np.mean(covariances) == pytest.approx(6 / 5 * left, abs=1e-15)

@@ -24,11 +24,21 @@ def error_consistency_matrix(correct: Bool[np.ndarray, "R E"]) -> Float[np.ndarr
         block = correct[:, part].astype(np.float32)
         both_right += block @ block.T
     right = np.count_nonzero(correct, axis=1).astype(np.float64)
-    wrong = n_examples - right
-    both_wrong = wrong[:, None] - right[None, :] + both_right
-    by_chance = (np.outer(right, right) + np.outer(wrong, wrong)) / n_examples
+    return kappa_of_counts(both_right, right[:, None], right[None, :], n_examples=n_examples)
+
+
+def kappa_of_counts(
+    both_right: Float[np.ndarray, "*pairs"] | Int[np.ndarray, "*pairs"],
+    first: Float[np.ndarray, ...],
+    second: Float[np.ndarray, ...],
+    *,
+    n_examples: int,
+) -> Float[np.ndarray, "*pairs"]:
+    """Cohen's kappa of correctness from how many examples both runs of a pair, the first, and the second get right."""
+    both_wrong = n_examples - first - second + both_right
+    by_chance = (first * second + (n_examples - first) * (n_examples - second)) / n_examples
     room = n_examples - by_chance
-    return np.divide(both_right + both_wrong - by_chance, room, out=np.full((n_runs, n_runs), np.nan), where=room > 0)
+    return np.divide(both_right + both_wrong - by_chance, room, out=np.full(room.shape, np.nan), where=room > 0)
 
 
 def chance_disagreement_row_sums(predicted: Int[np.ndarray, "R E"], *, n_classes: int) -> Float[np.ndarray, " R"]:

@@ -31,10 +31,10 @@ def js_divergence_matrix(logits: Float[np.ndarray, "R E K"]) -> Float[np.ndarray
     total = np.zeros((n_runs, n_runs))
     for part in blocks(n_examples, bytes_each=8 * n_runs * n_classes, limit=CACHE_BYTES):
         probabilities = np.maximum(softmax(logits[:, part]).reshape(n_runs, -1), SMALLEST)
-        own = _negative_entropy(probabilities)
+        own = negative_entropy(probabilities)
         halves = 0.5 * probabilities
         for run in range(n_runs - 1):
-            mixed = _negative_entropy(halves[run + 1 :] + halves[run])
+            mixed = negative_entropy(halves[run + 1 :] + halves[run])
             total[run, run + 1 :] += 0.5 * (own[run] + own[run + 1 :]) - mixed
     return np.clip(total + total.T, 0.0, None) / n_examples
 
@@ -59,6 +59,6 @@ def tv_distance_matrix(logits: Float[np.ndarray, "R E K"]) -> Float[np.ndarray, 
     return squareform(0.5 * total / n_examples) if n_runs > 1 else np.zeros((1, 1))
 
 
-def _negative_entropy(probabilities: Float[np.ndarray, "r C"]) -> Float[np.ndarray, " r"]:
+def negative_entropy(probabilities: Float[np.ndarray, "r C"]) -> Float[np.ndarray, " r"]:
     """Σ p log p along the last axis; every p must be above 0."""
     return np.einsum("rc,rc->r", probabilities, np.log(probabilities))

@@ -7,6 +7,7 @@ re-formed after a run is left out; an interval over pairs would be too short by 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
@@ -181,6 +182,37 @@ def pair_mean_estimate(
         bounds=bounds,
         reason=reason,
     )
+
+
+def incomplete_pair_mean_estimate(
+    means: Float[np.ndarray, " R"],
+    *,
+    partners: int,
+    level: float,
+    n_examples: int | None,
+    bounds: tuple[float, float] = UNBOUNDED,
+    reason: str = "",
+) -> Estimate:
+    """Mean over pairs of runs, of which each run is in equally many, with a jackknife interval over runs.
+
+    The jackknife of `pair_mean_estimate` with R − 1 times the mean of a run over its partners in place of its row sum.
+    What single pairs bring then scatters the means of the runs by 1/partners of its variance, twice what it adds to the
+    mean over the pairs: the interval holds the noise of the choice of pairs, and errs on the side of too wide. Measured
+    coverage of a nominal 95 %, 100 runs with 16 partners (1,500 repetitions): .977 where effects of runs are a fifth
+    of those of single pairs, .996 where there are none.
+
+    Args:
+        means: Mean of each run over its partners.
+        partners: How many each run has.
+        level: Nominal coverage.
+        n_examples: Test examples behind each pair, or None.
+        bounds: Range of the quantity; the interval is cut to it.
+        reason: Why the value is not finite, where it is not.
+    """
+    estimate = pair_mean_estimate(
+        (len(means) - 1) * means, level=level, n_examples=n_examples, bounds=bounds, reason=reason
+    )
+    return replace(estimate, method=f"{METHOD}, each paired with {partners} others")
 
 
 def ratio_left_out(numerator: Float[np.ndarray, " R"], denominator: Float[np.ndarray, " R"]) -> Float[np.ndarray, " R"]:

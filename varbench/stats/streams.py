@@ -11,6 +11,7 @@ SUBSETS = 2
 SUBSET_PAIRS = 3
 MULTIBOOTSTRAP = 4
 PERMUTATIONS = 5
+RINGS = 6
 
 
 def generator(key: int, *path: int) -> np.random.Generator:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float
 
 from varbench.analysis.catalogue.measure import At, measure
+from varbench.analysis.catalogue.pairs import mean_over_pairs
 from varbench.analysis.population import PopulationArrays
 from varbench.measures.agreement import logit_correlation_matrix
 from varbench.measures.divergence import js_divergence_matrix, tv_distance_matrix
+from varbench.measures.ring import js_divergence_ring, tv_distance_ring
 from varbench.stats.estimate import Estimate
 from varbench.stats.jackknife import off_diagonal_row_sums, pair_mean_estimate
+
+MOST_RUNS = 192
+"""Runs up to which all pairs are formed: they take R² E K steps."""
 
 
 @measure(
@@ -27,7 +30,11 @@ from varbench.stats.jackknife import off_diagonal_row_sums, pair_mean_estimate
 def logit_correlation(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over pairs of the usable runs of the Pearson correlation of flattened logits."""
     reason = "a run with constant logits has no correlation"
-    return _pairs(population, logit_correlation_matrix, level=level, bounds=(-1.0, 1.0), reason=reason)
+    logits = population.usable_logits
+    row_sums = off_diagonal_row_sums(logit_correlation_matrix(logits)) if len(logits) > 1 else np.zeros(len(logits))
+    n_examples = population.n_examples
+    estimate = pair_mean_estimate(row_sums, level=level, n_examples=n_examples, bounds=(-1.0, 1.0), reason=reason)
+    return [(None, estimate)]
 
 
 @measure(
@@ -39,8 +46,18 @@ def logit_correlation(population: PopulationArrays, *, level: float, key: int) -
     needs=("probabilities",),
 )
 def js_divergence(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
-    """Mean over pairs of the usable runs."""
-    return _pairs(population, js_divergence_matrix, level=level, bounds=(0.0, math.log(2.0)))
+    """Mean over pairs of the usable runs; over those of a ring for more than `MOST_RUNS`."""
+    estimate = mean_over_pairs(
+        population.usable_logits,
+        js_divergence_matrix,
+        js_divergence_ring,
+        most_runs=MOST_RUNS,
+        level=level,
+        key=key,
+        n_examples=population.n_examples,
+        bounds=(0.0, math.log(2.0)),
+    )
+    return [(None, estimate)]
 
 
 @measure(
@@ -52,19 +69,15 @@ def js_divergence(population: PopulationArrays, *, level: float, key: int) -> li
     needs=("probabilities",),
 )
 def tv_distance(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
-    """Mean over pairs of the usable runs."""
-    return _pairs(population, tv_distance_matrix, level=level, bounds=(0.0, 1.0))
-
-
-def _pairs(
-    population: PopulationArrays,
-    matrix: Callable[[Float[np.ndarray, "r E K"]], Float[np.ndarray, "r r"]],
-    *,
-    level: float,
-    bounds: tuple[float, float],
-    reason: str = "",
-) -> list[tuple[At, Estimate]]:
-    logits = population.usable_logits
-    row_sums = off_diagonal_row_sums(matrix(logits)) if len(logits) > 1 else np.zeros(len(logits))
-    estimate = pair_mean_estimate(row_sums, level=level, n_examples=population.n_examples, bounds=bounds, reason=reason)
+    """Mean over pairs of the usable runs; over those of a ring for more than `MOST_RUNS`."""
+    estimate = mean_over_pairs(
+        population.usable_logits,
+        tv_distance_matrix,
+        tv_distance_ring,
+        most_runs=MOST_RUNS,
+        level=level,
+        key=key,
+        n_examples=population.n_examples,
+        bounds=(0.0, 1.0),
+    )
     return [(None, estimate)]

@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from varbench.analysis.catalogue.level import ECE_BINS
 from varbench.analysis.catalogue.measure import At, measure
+from varbench.analysis.catalogue.pairs import mean_over_pairs
 from varbench.analysis.population import PopulationArrays
 from varbench.measures.agreement import chance_disagreement_row_sums, error_consistency_matrix
 from varbench.measures.blocks import blocks
@@ -22,12 +23,12 @@ from varbench.measures.predictions import (
     instability_left_out,
     instability_share,
 )
+from varbench.measures.ring import error_consistency_ring
 from varbench.stats.estimate import Estimate
 from varbench.stats.jackknife import (
     bias_corrected_estimate,
     jackknife_estimate,
     mean_left_out,
-    off_diagonal_row_sums,
     pair_mean,
     pair_mean_estimate,
     pair_mean_left_out,
@@ -35,6 +36,9 @@ from varbench.stats.jackknife import (
 )
 
 FRACTION = (0.0, 1.0)
+MOST_RUNS = 2048
+"""Runs up to which the kappa of all pairs is held in memory."""
+
 SHARES = (0.01, 0.05, 0.10)
 """Most unstable shares of the examples that `instability_share` is given for."""
 
@@ -91,20 +95,19 @@ def disagreement_over_error(population: PopulationArrays, *, level: float, key: 
     meaning="Cohen's kappa of two runs' correctness: 1 if they miss the same examples, 0 if overlap is chance.",
 )
 def error_consistency(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
-    """Mean over pairs of all runs."""
-    kappa = error_consistency_matrix(population.correct)
-    return [
-        (
-            None,
-            pair_mean_estimate(
-                off_diagonal_row_sums(kappa),
-                level=level,
-                n_examples=population.n_examples,
-                bounds=(-1.0, 1.0),
-                reason="kappa is not defined for two runs that are both right, or both wrong, everywhere",
-            ),
-        )
-    ]
+    """Mean over pairs of all runs; over those of a ring for more than `MOST_RUNS`."""
+    estimate = mean_over_pairs(
+        population.correct,
+        error_consistency_matrix,
+        error_consistency_ring,
+        most_runs=MOST_RUNS,
+        level=level,
+        key=key,
+        n_examples=population.n_examples,
+        bounds=(-1.0, 1.0),
+        reason="kappa is not defined for two runs that are both right, or both wrong, everywhere",
+    )
+    return [(None, estimate)]
 
 
 @measure(
