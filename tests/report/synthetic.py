@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from . import synthetic_landscape
+from . import synthetic_landscape, synthetic_weights
 from . import synthetic_text as text
 from .synthetic_text import Document
 
@@ -217,8 +217,12 @@ class _Maker:
         most = np.argsort(-instability, kind="stable")[:12]
         landscape = synthetic_landscape.plots(np.random.default_rng(self.index))
         synthetic_landscape.estimates(self._estimate, landscape)
+        between = synthetic_weights.plots(np.random.default_rng(self.index), runs=runs)
+        alone, sizes = float(accuracy[self.kept].mean()), tuple(m for m in (2, 4) if 2 * m <= len(self.kept))
+        synthetic_weights.estimates(self._estimate, between, alone=alone, sizes=sizes)
         self.document["plots"][self.population.name] = {
             **landscape,
+            **between,
             "runs": {
                 "accuracy": accuracy.tolist(),
                 "loss": [float(x) if ok else None for x, ok in zip(loss, self.finished, strict=True)],

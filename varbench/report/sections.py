@@ -13,6 +13,7 @@ TITLES: Mapping[str, str] = {
     "pairs": "How far apart two runs are",
     "flips": "Which examples flip",
     "ensembles": "What averaging runs buys",
+    "weights": "Where runs lie in weight space",
     "curves": "Over training",
     "landscape": "The shape of the loss",
     "separation": "From one unit in the last place",

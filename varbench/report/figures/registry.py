@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from varbench.report.figures import (
     anchors,
+    barriers,
+    components,
     controls,
     curves,
     ensembles,
@@ -14,6 +16,7 @@ from varbench.report.figures import (
     runs,
     separation,
     slices,
+    soups,
     sources,
     spread,
 )
@@ -27,6 +30,9 @@ KINDS: tuple[FigureKind, ...] = (
     flips.KIND,
     instability.KIND,
     ensembles.KIND,
+    soups.KIND,
+    barriers.KIND,
+    components.KIND,
     curves.KIND,
     landscape.KIND,
     slices.KIND,
