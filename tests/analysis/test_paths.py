@@ -145,6 +145,15 @@ def test_lost_runs_are_left_out_of_pairs():
     assert found(lost, *names) != found(population, *names)
 
 
+def test_the_number_of_matched_pairs_is_bounded():
+    assert [matching.soup_sizes(n) for n in (7, 8, 15, 16, 64, 10_000)] == [(), (2,), (2,), (2, 4), (2, 4, 8, 16)] + [
+        (2, 4, 8, 16)
+    ]
+    first, second = matching.relabelings(toy_population(400))[:2]
+    assert len(first) == 16 * 15 + 8 * (7 + 3 + 1)
+    assert second.max() == 255
+
+
 def test_near_copies_of_the_one_ulp_protocol_are_left_out_of_pairs():
     levels = {"init": np.arange(12) // 3, "ulp": np.arange(12) % 3 % 2, "width": np.full(12, 3)}
     triples = toy_population(12, levels=levels)

@@ -21,6 +21,9 @@ MOST_GROUPS = 16
 FEWEST_GROUPS = 4
 """An average of M runs is only estimated where there are so many groups of M: fewer give no useful interval."""
 
+LARGEST = 16
+"""Runs in the largest average of weights."""
+
 TOLERANCE = 1e-3
 """Largest change of the logits by a relabeling, as a root mean square over that of the logits themselves."""
 
@@ -69,8 +72,8 @@ def disjoint_groups(n_runs: int, size: int) -> Int[np.ndarray, "g M"]:
 
 
 def soup_sizes(n_runs: int) -> tuple[int, ...]:
-    """Powers of two from 2 of which there are at least `FEWEST_GROUPS` disjoint groups."""
-    return tuple(2**k for k in range(1, n_runs.bit_length()) if 2**k * FEWEST_GROUPS <= n_runs)
+    """Powers of two from 2 to `LARGEST` of which there are at least `FEWEST_GROUPS` disjoint groups."""
+    return tuple(2**k for k in range(1, LARGEST.bit_length()) if 2**k * FEWEST_GROUPS <= n_runs)
 
 
 def cannot_relabel(population: PopulationArrays) -> str:
