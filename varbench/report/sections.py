@@ -12,6 +12,7 @@ TITLES: Mapping[str, str] = {
     "sources": "Which source of randomness matters",
     "pairs": "How far apart two runs are",
     "flips": "Which examples flip",
+    "representations": "What the runs see and why they decide",
     "ensembles": "What averaging runs buys",
     "weights": "Where runs lie in weight space",
     "curves": "Over training",

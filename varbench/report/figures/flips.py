@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from varbench.report.document import Condition, Document
 from varbench.report.figures.kind import FigureKind, Panel
+from varbench.report.figures.picture import picture, sheet
 from varbench.report.figures.style import BLUE, INK, SOFT, WIDTH, panel_figure
 from varbench.report.figures.text import fitted
 from varbench.report.numbers import integer, number
@@ -56,7 +55,7 @@ def _panel(condition: Condition, flips: list[Mapping[str, Any]]) -> Panel:
     pictures = any(flip.get("x") for flip in flips)
     tile = TILE if pictures else TILE - PICTURE
     figure = panel_figure(condition.label, height=TOP + tile * n_rows)
-    axes = _sheet(figure)
+    axes = sheet(figure)
     for index, flip in enumerate(flips):
         left, top = WIDTH / COLUMNS * (index % COLUMNS), TOP + tile * (index // COLUMNS)
         _tile(axes, flip, left=left, top=top, pictures=pictures)
@@ -78,23 +77,12 @@ def _ranked(flip: Mapping[str, Any]) -> list[tuple[int, int]]:
     return sorted(votes, key=lambda pair: (-pair[1], pair[0]))
 
 
-def _sheet(figure: Figure) -> Axes:
-    """Axes over the whole figure, in inches from its top left corner."""
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set_axis_off()
-    axes.patch.set_alpha(0)
-    axes.set_autoscale_on(False)
-    axes.set_xlim(0, WIDTH)
-    axes.set_ylim(figure.get_figheight(), 0)
-    return axes
-
-
 def _tile(axes: Axes, flip: Mapping[str, Any], *, left: float, top: float, pictures: bool) -> None:
     """The true class, the example where there are pictures (otherwise what it is called), and the votes."""
     width = WIDTH / COLUMNS - 0.14
     if pictures:
         axes.text(left, top, f"true class {flip.get('label')}", va="top", fontsize=7, color=SOFT)
-        _picture(axes, flip, left=left, top=top + 0.16, width=width)
+        picture(axes, flip, left=left, top=top + 0.16, width=width, height=PICTURE)
     else:
         name = fitted(f"example {flip.get('example')}, class {flip.get('label')}", width, size=7)
         axes.text(left, top, name, va="top", fontsize=7, color=SOFT)
@@ -110,26 +98,6 @@ def _tile(axes: Axes, flip: Mapping[str, Any], *, left: float, top: float, pictu
     named = " · ".join(f"{c}: {n}" for c, n in ranked[:NAMED_CLASSES])
     more = " …" if len(ranked) > NAMED_CLASSES else ""
     axes.text(left, top + 1.0, named + more, va="top", fontsize=7, color=INK)
-
-
-def _picture(axes: Axes, flip: Mapping[str, Any], *, left: float, top: float, width: float) -> None:
-    """A curve for one-dimensional examples, a picture for two-dimensional ones, nothing where none was kept."""
-    values = np.array(flip.get("x") or [], dtype=float)
-    shape = tuple(flip.get("shape") or values.shape)
-    if not np.isfinite(values).any() or values.size != np.prod(shape):
-        return
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    scaled = (np.nan_to_num(values, nan=low) - low) / ((high - low) or 1.0)
-    if len(shape) not in (2, 3):
-        axes.plot(left + np.linspace(0, width, values.size), top + PICTURE * (1 - scaled), color=INK, linewidth=1.0)
-        return
-    image = scaled.reshape(shape)
-    if image.ndim == 2 or image.shape[-1] != 3:
-        image = 1 - np.repeat(image.reshape(*shape[:2], -1)[..., :1], 3, axis=-1)  # ink on paper
-    side = PICTURE * min(1.0, width / PICTURE * image.shape[0] / image.shape[1])
-    extent = (left, left + side * image.shape[1] / image.shape[0], top + side, top)
-    pixels = np.round(image * 255).astype(np.uint8)
-    axes.imshow(pixels, extent=extent, interpolation="none", aspect="auto")
 
 
 KIND = FigureKind(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from varbench.report.figures import (
     anchors,
+    attributions,
     barriers,
     components,
     controls,
@@ -13,6 +14,7 @@ from varbench.report.figures import (
     instability,
     landscape,
     matrices,
+    representations,
     runs,
     separation,
     slices,
@@ -29,6 +31,8 @@ KINDS: tuple[FigureKind, ...] = (
     matrices.KIND,
     flips.KIND,
     instability.KIND,
+    representations.KIND,
+    attributions.KIND,
     ensembles.KIND,
     soups.KIND,
     barriers.KIND,
