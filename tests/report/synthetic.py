@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from . import synthetic_landscape, synthetic_weights
+from . import synthetic_landscape, synthetic_networks, synthetic_weights
 from . import synthetic_text as text
 from .synthetic_text import Document
 
@@ -220,9 +220,12 @@ class _Maker:
         between = synthetic_weights.plots(np.random.default_rng(self.index), runs=runs)
         alone, sizes = float(accuracy[self.kept].mean()), tuple(m for m in (2, 4) if 2 * m <= len(self.kept))
         synthetic_weights.estimates(self._estimate, between, alone=alone, sizes=sizes)
+        synthetic_networks.estimates(self._estimate)
+        networks = synthetic_networks.plots(np.random.default_rng(self.index), self.population.shape)
         self.document["plots"][self.population.name] = {
             **landscape,
             **between,
+            **networks,
             "runs": {
                 "accuracy": accuracy.tolist(),
                 "loss": [float(x) if ok else None for x, ok in zip(loss, self.finished, strict=True)],

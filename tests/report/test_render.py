@@ -164,7 +164,8 @@ def test_page_is_in_order(page):
     headings = [
         "Verdict", "What was identical, what varied", "Summary", "Accuracy and loss of every run",
         "Which source of randomness matters",
-        "How far apart two runs are", "Which examples flip", "What averaging runs buys",
+        "How far apart two runs are", "Which examples flip", "What the runs see and why they decide",
+        "What averaging runs buys",
         "Where runs lie in weight space", "Over training",
         "The shape of the loss", "From one unit in the last place", "Controls",
         "Held against published numbers", "How to read this", "Provenance",

@@ -15,7 +15,7 @@ from varbench.report.figures.kind import FigureKind, Panel
 from varbench.report.figures.picture import picture, pixels_at, shape_of, sheet
 from varbench.report.figures.style import BLUE, FAINT, ORANGE, SMALL, SOFT, WIDTH, panel_figure
 from varbench.report.figures.tracks import Point, Track, track_figure
-from varbench.report.numbers import integer, number
+from varbench.report.numbers import Quantity, integer, number
 from varbench.report.tables import Cell, Column, Table
 
 MEASURES = {
@@ -24,6 +24,7 @@ MEASURES = {
     "attribution_topk_overlap": "overlap of the top tenth",
 }
 UNTRAINED = "_untrained"
+SAME_RUN = Quantity(1.0)
 TOP = 0.32
 CURVE, ROW = 0.55, 0.42  # heights of an example's curve and of a run's row, inches
 NAMES = 0.72  # inches left of curves
@@ -72,10 +73,10 @@ def _tracks(document: Document, condition: Condition) -> list[Track]:
     for name, label in MEASURES.items():
         quantity, null = (document.quantity(condition.name, name + suffix) for suffix in ("", UNTRAINED))
         if quantity is not None and quantity.value is not None:
-            points = [Point(quantity, BLUE)]
+            points = [Point(SAME_RUN, SOFT, "|", hollow=True), Point(quantity, BLUE)]
             if null is not None and null.value is not None:
                 points.insert(0, Point(null, SOFT, "D", hollow=True))
-            tracks.append(Track(label, quantity.text, tuple(points), band=(0.0, 1.0)))
+            tracks.append(Track(label, quantity.text, tuple(points)))
     return tracks
 
 
@@ -83,24 +84,24 @@ def _agreement(document: Document, condition: Condition) -> Panel:
     tracks = _tracks(document, condition)
     figure = track_figure(condition.label, tracks, unit="", subtitle="Agreement of two runs' input gradients")
     said = "; ".join(f"{track.label} {track.text}" for track in tracks)
-    first = next(name for name in MEASURES if _value(document, condition, name) is not None)
-    null = _value(document, condition, first + UNTRAINED)
-    beside = f", against {number(null)} for untrained networks and 1 for a run and itself" if null is not None else ""
-    finding = f"{MEASURES[first].capitalize()}: {number(_value(document, condition, first))}{beside}."
+    first = next(name for name in MEASURES if _known(document, condition, name) is not None)
+    value, null = (_known(document, condition, first + suffix) for suffix in ("", UNTRAINED))
+    beside = f", against {null} for untrained networks and 1 for a run and itself" if null else ""
+    finding = f"{MEASURES[first].capitalize()}: {value}{beside}."
     alt = f"{condition.label}, agreement of two runs' input gradients. {said}. {finding}"
     return Panel(f"attributions--{condition.stem}", figure, finding, alt, "Agreement")
 
 
-def _value(document: Document, condition: Condition, name: str) -> float | None:
+def _known(document: Document, condition: Condition, name: str) -> str | None:
     quantity = document.quantity(condition.name, name)
-    return None if quantity is None else quantity.value
+    return None if quantity is None or quantity.value is None else quantity.value_text
 
 
 def _example(condition: Condition, shown: Mapping[str, Any]) -> Panel:
     shape, runs = shape_of(shown), [int(run) for run in shown["runs"]]
     maps = _scaled(np.array(shown["maps"], dtype=float))
     image = len(shape) in (2, 3)
-    side = (WIDTH - TILE_GAP * len(runs)) / (len(runs) + 1)
+    side = (WIDTH - 0.06 - TILE_GAP * len(runs)) / (len(runs) + 1)
     height = TOP + (0.2 + side * shape[0] / shape[1] if image else CURVE + ROW * len(runs)) + 0.05
     figure = panel_figure(condition.label, height=height)
     axes = sheet(figure)
@@ -156,7 +157,7 @@ KIND = FigureKind(
     tables=tables,
     reading=(
         "An attribution is the gradient of the right class's logit by the inputs. Filled: two trained runs on the same "
-        "example; hollow: the same networks before training; the band ends at 1, a run against itself. In the pictures "
+        "example; hollow: the same networks before training; the tick at 1: a run against itself. In the pictures "
         "of a typical example, blue inputs raise the logit and orange ones lower it; each run is scaled to its largest "
         "gradient."
     ),

@@ -96,8 +96,8 @@ def _finding(document: Document, condition: Condition, name: str) -> str:
     pick = min if name == "cka" else max
     row = pick(rows, key=lambda row: row.quantity.value or 0.0)
     null = document.quantity(condition.name, name + UNTRAINED, row.at)
-    beside = f", untrained networks {number(null.value)}" if null is not None and null.value is not None else ""
-    return f"Two runs differ most at {row.at}: {number(row.quantity.value)}{beside}."
+    beside = f", untrained networks {null.value_text}" if null is not None and null.value is not None else ""
+    return f"Two runs differ most at {row.at}: {row.quantity.value_text}{beside}."
 
 
 def _between(document: Document, condition: Condition) -> tuple[list[str], Float[np.ndarray, "L L"]]:
