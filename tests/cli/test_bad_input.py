@@ -112,6 +112,21 @@ def test_a_newer_schema(rundir: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "upgrade varbench" in refused(capsys, ["judge", str(rundir)])
 
 
+def test_a_newer_schema_of_the_study(rundir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = rundir / "study.json"
+    write_record(path, {**read_record(path), "schema": 99})
+    assert "upgrade varbench" in refused(capsys, ["judge", str(rundir)])
+
+
+def test_a_folder_that_is_no_run_directory_is_left_as_it_is(
+    tmp_path: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    assert "is not a run directory" in refused(capsys, [*command, "--out", str(tmp_path / "mine")])
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
+
+
 @pytest.mark.parametrize("name", ["study.json", "digits-mlp/manifest.json", "digits-mlp/commits/00000.json"])
 def test_an_edited_record(rundir: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     path = rundir / name

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shlex
+import signal
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +14,9 @@ import pytest
 import xarray
 
 from varbench.cli import main
+from varbench.cli.interrupt import interruptible
 from varbench.store import PopulationStore
-from varbench.store.files import write_record
+from varbench.store.files import read_record, write_record
 
 
 def test_run_trains_population_and_controls(finished: Path) -> None:
@@ -187,3 +192,66 @@ def test_env_names_versions_and_device(capsys: pytest.CaptureFixture[str]) -> No
     content = json.loads(capsys.readouterr().out)
     assert content["versions"]["numpy"] == np.__version__
     assert content["device"]["platform"] == "cpu"
+
+
+def test_a_recipe_with_sizes_of_its_own_is_continued_by_its_recorded_command(tmp_path: Path) -> None:
+    out = tmp_path / "runs with a space"
+    words = [
+        "run",
+        "identical-pipelines",
+        "--budget",
+        "smoke",
+        "--runs",
+        "2",
+        "--recipe-file",
+        str(tmp_path / "r.toml"),
+    ]
+    (tmp_path / "r.toml").write_text('data = "digits"\nmodel = "mlp"\nsteps = 3\nbatch_size = 50\n')
+    words += ["--recipe.hidden", "5", "4", "--strategy.batching", "map", "--quiet", "--out", str(out)]
+    assert main(words) == 0
+    manifest = PopulationStore.open(out / "digits-mlp").manifest
+    assert manifest["recipe"]["hidden"] == [5, 4]
+    assert (manifest["strategy"]["batching"], manifest["strategy"]["chosen_by"]) == ("map", "flag")
+    assert main(words) == 0, "the same command again"
+    recorded = shlex.split(json.loads((out / "study.json").read_text())["command"])
+    assert main([*recorded[1:], "--quiet"]) == 0
+
+
+def test_verify_of_a_population_that_was_killed_before_it_was_published(rundir: Path) -> None:
+    """After a kill the manifest is that of the start: the commits are what counts."""
+    path = rundir / "digits-mlp" / "manifest.json"
+    content = read_record(path)
+    write_record(path, {**content, "fingerprints": [], "blocks": []})
+    (rundir / "digits-mlp" / "commits" / "00001.json").unlink()
+    assert main(["verify", str(rundir), "--quiet"]) == 0
+
+
+def test_verify_names_a_lost_commit(rundir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (rundir / "digits-mlp" / "commits" / "00000.json").unlink()
+    assert main(["verify", str(rundir), "--quiet"]) == 1
+    assert "commits/00000.json" in capsys.readouterr().out
+
+
+def test_a_truncated_commit_says_how_to_go_on(
+    rundir: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = PopulationStore.open(rundir / "digits-mlp").fingerprints()
+    path = rundir / "digits-mlp" / "commits" / "00001.json"
+    path.write_bytes(path.read_bytes()[:40])
+    assert main([*command, "--out", str(rundir)]) == 2
+    assert "delete it and run again" in capsys.readouterr().err
+    path.unlink()
+    assert main([*command, "--out", str(rundir)]) == 0
+    assert PopulationStore.open(rundir / "digits-mlp").fingerprints() == before
+
+
+def test_an_interrupt_that_was_lost_is_raised_at_the_next_look(request: pytest.FixtureRequest) -> None:
+    request.addfinalizer(partial(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT)))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with interruptible() as check:
+        check()
+        with contextlib.suppress(KeyboardInterrupt):  # as a callback of a library swallows it
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            check()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -143,3 +145,24 @@ def test_every_budget_plans_controls_with_the_levels_of_their_population(budget:
         ours = [{**levels, "width": 0} for levels in main.design.levels]
         assert all({**levels, "width": 0} in ours for levels in control.design.levels)
         assert set(control.design.column("width")) == ({1} if control.name.endswith("-width") else {0})
+
+
+@pytest.mark.parametrize(
+    ("low", "value", "high", "holds"),
+    [(0.5, 0.9, 0.99, True), (0.5, 0.9, 1.2, None), (0.8, 1.1, 1.2, None), (1.01, 1.1, 1.2, False)],
+)
+def test_similar_loss_needs_the_whole_interval_on_one_side_of_the_margin(low, value, high, holds) -> None:
+    arrays = population(function_noise=0.4, weight_noise=1.0, confidence_noise=0.0, key=1)
+    evidence, margin = evidence_of(arrays), margin_for(CLASSES)
+
+    def moved(named: Named) -> Named:
+        if named.measure != "equivalent_loss":
+            return named
+        ends = {"value": value * margin, "low": low * margin, "high": high * margin}
+        return dataclasses.replace(named, estimate=dataclasses.replace(named.estimate, **ends))
+
+    main = evidence["case"]
+    evidence["case"] = dataclasses.replace(main, estimates=tuple(map(moved, main.estimates)))
+    verdict, parts = answer(evidence)
+    assert parts["similar loss"] is holds
+    assert verdict == {True: "supported", None: "inconclusive", False: "contradicted"}[holds]

@@ -102,9 +102,9 @@ def test_a_recipe_file_that_cannot_be_read_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"lr": -1e-3}, r"recipe.lr = -0.001: a number in \[0, inf\) was expected"),
-        ({"lr": 0}, "must be greater than 0"),
-        ({"clip": 0.0}, "must be greater than 0"),
+        ({"lr": -1e-3}, r"recipe.lr = -0.001: a number in \(0, inf\) was expected"),
+        ({"lr": 0}, r"recipe.lr = 0.0: a number in \(0, inf\)"),
+        ({"clip": 0.0}, r"recipe.clip = 0.0: a number in \(0, inf\)"),
         ({"lr": float("nan")}, "recipe.lr = nan"),
         ({"lr": float("inf")}, "recipe.lr = inf"),
         ({"lr": True}, "recipe.lr = True: float was expected"),

@@ -39,6 +39,10 @@ _DISK = {
     errno.EISDIR: "that is a folder and not a file",
     errno.EEXIST: "a file of that name is in the way",
     errno.ENAMETOOLONG: "the name is too long",
+    errno.ENOENT: "there is no such file or folder, and none can be made there",
+    errno.EFBIG: "a file would be larger than the system allows; what was committed is safe: raise the limit and run "
+    "the same command again",
+    errno.EIO: "the disk reports an error; what was committed before is safe",
 }
 
 

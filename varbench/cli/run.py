@@ -14,7 +14,7 @@ import tyro
 from varbench.training.recipe import Recipe, field_meanings, recipe_from_toml
 
 if TYPE_CHECKING:
-    from varbench.studies.execute import Job
+    from varbench.studies.execute import Job, Moment
     from varbench.studies.request import Request
 
 
@@ -36,9 +36,9 @@ class StrategyFlags:
 
     width: int | None = None
     """Runs side by side in one program on one device."""
-    batching: Literal["vmap", "map"] = "vmap"
+    batching: Literal["vmap", "map"] | None = None
     """One batched program, or one run after the other inside the program."""
-    convolution: Literal["matmul", "native"] = "matmul"
+    convolution: Literal["matmul", "native"] | None = None
     """How convolutions are computed."""
     probe: bool = False
     """Time a few widths first and take the fastest; what was chosen is recorded."""
@@ -74,6 +74,7 @@ def run(
         quiet: No progress.
         json: Print the plan, or the result, as JSON.
     """
+    from varbench.cli.interrupt import interruptible
     from varbench.cli.judge import judge
     from varbench.cli.progress import shown
     from varbench.cli.report import report as write_report
@@ -81,13 +82,11 @@ def run(
     from varbench.studies.registry import study as study_named
     from varbench.studies.request import Request, command_line
     from varbench.training.devices import prepare
-    from varbench.training.strategy import Strategy
 
     prepare()
     overrides = {k: v for k, v in dataclasses.asdict(recipe).items() if v is not None}
-    fixed = None
-    if strategy.width is not None:
-        fixed = Strategy(strategy.width, strategy.batching, strategy.convolution, "flag")
+    fields = ("width", "batching", "convolution")
+    fixed = {name: getattr(strategy, name) for name in fields if getattr(strategy, name) is not None}
     request = Request(
         study_named(study),
         budget,
@@ -105,7 +104,12 @@ def run(
         if json:
             print(_plan_json(jobs, seconds))
         return 0
-    with shown(quiet=quiet) as listen:
+    with interruptible() as check, shown(quiet=quiet) as show:
+
+        def listen(moment: Moment) -> None:
+            check()
+            show(moment)
+
         execute(request, jobs, out, command=command_line(request, out), listen=listen)
     if report is not None:
         return write_report(out, report, json)

@@ -62,6 +62,9 @@ class Section:
 
 def sections_of(blocks: Sequence[tuple[str, Block]]) -> list[Section]:
     """Blocks gathered under their sections, empty ones left out, in the order of `TITLES`."""
+    lost = sorted({section for section, _ in blocks} - set(TITLES))
+    if lost:
+        raise ValueError(f"figures name the sections {', '.join(lost)}, which have no title in TITLES")
     found = []
     for name, title in TITLES.items():
         mine = [block for section, block in blocks if section == name and (block.panels or block.tables)]

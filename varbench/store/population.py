@@ -213,7 +213,8 @@ class PopulationStore:
         wheres = [commit["where"] for commit in commits]
         self.manifest = {
             **self.manifest,
-            "fingerprints": [run for commit in commits for run in commit["runs"]],
+            "fingerprints": self.fingerprints(),
+            "blocks": sorted(self.commits),
             "seconds": round(sum(commit["seconds"] for commit in commits), 3),
             "trained_on": [w for i, w in enumerate(wheres) if w not in wheres[:i]],
             "complete": not self.missing(),
@@ -241,9 +242,17 @@ class PopulationStore:
             **arrays.read(self.folder, spans, snapshots=bool(self.snapshot_steps)),
         }
 
+    def fingerprints(self) -> list[dict[str, Any]]:
+        """Levels, SHA-256 of weights and predictions and status of every committed run, in the order of `read`."""
+        return [run for index in sorted(self.commits) for run in self.commits[index]["runs"]]
+
+    def lost_commits(self) -> list[str]:
+        """Commit files of blocks that the manifest knows as published and that are gone."""
+        return [f"commits/{i:05d}.json" for i in self.manifest.get("blocks", []) if i not in self.commits]
+
     def fingerprint(self) -> str:
         """One SHA-256 over the fingerprints of all runs: equal for populations that are bit for bit the same."""
-        runs = [[run["levels"], run["weights"], run["predictions"]] for run in self.manifest["fingerprints"]]
+        runs = [[run["levels"], run["weights"], run["predictions"]] for run in self.fingerprints()]
         return sha256(json.dumps(runs, sort_keys=True).encode())
 
     def broken_files(self) -> list[str]:
@@ -263,6 +272,8 @@ class PopulationStore:
         for index in broken:
             self._commit_path(index).unlink()
             del self.commits[index]
+        if broken or self.lost_commits():
+            self.publish()
         return broken
 
     def _sound(self, name: str, digest: str) -> bool:
@@ -270,8 +281,16 @@ class PopulationStore:
         return path.is_file() and sha256_file(path) == digest
 
     def _read_commits(self) -> dict[int, dict[str, Any]]:
-        records = [read_record(path) for path in sorted((self.folder / "commits").glob("[0-9]*.json"))]
-        return {record["block"]: record for record in records}
+        found = {}
+        for path in sorted((self.folder / "commits").glob("[0-9]*.json")):
+            try:
+                record = read_record(path)
+            except InputError:
+                raise InputError(
+                    f"{path} is truncated or was edited: restore it, or delete it and run again to train its block anew"
+                ) from None
+            found[record["block"]] = record
+        return found
 
     def _commit_path(self, index: int) -> Path:
         return self.folder / "commits" / f"{index:05d}.json"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +108,7 @@ def execute(
     Raises:
         InputError: If another process writes there, or the directory holds something else.
     """
+    _refuse_other_folders(out)
     with locked(out):
         _claim(request, jobs, out, command)
         where = environment()
@@ -152,8 +153,8 @@ def _train(
 
 
 def _strategy(request: Request, plan: PopulationPlan, dataset: Dataset, out: Path | None) -> Strategy:
-    if request.strategy is not None:
-        return request.strategy
+    if request.strategy:
+        return replace(strategy_for(plan.recipe, dataset), **request.strategy, chosen_by="flag")
     if out is not None and (out / plan.name / "manifest.json").exists():
         return Strategy(**PopulationStore.open(out / plan.name).manifest["strategy"])
     if request.probe:
@@ -201,6 +202,13 @@ def _data_facts(dataset: Dataset) -> dict[str, Any]:
     }
 
 
+def _refuse_other_folders(out: Path) -> None:
+    """Before anything is written there."""
+    is_ours = (out / "study.json").exists()
+    if not is_ours and out.is_dir() and any(p.name != ".lock" for p in out.iterdir()):
+        raise InputError(f"{out} exists and is not a run directory: give another --out")
+
+
 def _claim(request: Request, jobs: Sequence[Job], out: Path, command: str) -> None:
     """Write what this directory is for, or check that it is for the same."""
     path = out / "study.json"
@@ -215,8 +223,6 @@ def _claim(request: Request, jobs: Sequence[Job], out: Path, command: str) -> No
             )
         for job in jobs:
             _check_same_pipeline(job, out / job.plan.name)
-    elif out.is_dir() and any(p.name != ".lock" for p in out.iterdir()):
-        raise InputError(f"{out} exists and is not a run directory: give another --out")
     if request.recipe is not None:
         write_atomically(out / RECIPE_FILE, request.recipe.toml().encode())
     populations = [job.plan.name for job in jobs]

@@ -199,7 +199,7 @@ STUDY = Study(
     limits=(
         "These are small models on small data. The margin was fixed before any run; the recipe of the MNIST-1D MLP was "
         "given weight decay after a pilot of 32 runs, in which the test loss of the plain Adam recipe, overfitted to 2 "
-        "nats, differed between runs by 0.131 nats [0.109, 0.165] and so was not similar by this rule "
+        "nats, differed between runs by 0.131 nats [0.109, 0.165] by which this rule cannot tell "
         "(--recipe.optimizer adam --recipe.weight-decay 0 repeats it). Weight distance counts relabeled neurons as "
         "different: a large one alone does not make another function. The intervals generalize to new runs on this "
         "test set, not to new test examples."

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from varbench.store import read_record
 from varbench.studies.study import Case, PopulationPlan, Study
 from varbench.training.design import check_against
 from varbench.training.recipe import Recipe, recipe_from_dict
-from varbench.training.strategy import Strategy
 
 SCHEMA = 1
 RECIPE_FILE = "recipe.toml"
@@ -28,7 +28,7 @@ class Request:
         runs: Runs per population, or None for the budget's number.
         recipe: A recipe of the user's own, in place of the study's.
         overrides: Recipe fields to change in every recipe.
-        strategy: A fixed strategy in place of the rule's; `chosen_by` says how it was chosen.
+        strategy: Fields of the strategy to fix in place of the rule's: width, batching, convolution.
         probe: Whether to time a few widths and take the fastest.
     """
 
@@ -37,7 +37,7 @@ class Request:
     runs: int | None = None
     recipe: Recipe | None = None
     overrides: dict[str, Any] | None = None
-    strategy: Strategy | None = None
+    strategy: Mapping[str, Any] | None = None
     probe: bool = False
 
     def populations(self) -> tuple[PopulationPlan, ...]:
@@ -61,7 +61,7 @@ class Request:
             "study": self.study.name,
             "budget": self.budget,
             "recipe": self.recipe.as_dict() if self.recipe else None,
-            "overrides": dict(self.overrides or {}),
+            "overrides": {k: list(v) if isinstance(v, tuple) else v for k, v in (self.overrides or {}).items()},
         }
 
 
@@ -69,17 +69,13 @@ def command_line(request: Request, out: Path) -> str:
     """The command that repeats a request; a recipe of the user's own is read from its copy in the run directory."""
     words = ["varbench run", request.study.name, f"--budget {request.budget}"]
     words += [f"--runs {request.runs}"] if request.runs else []
-    words += [f"--recipe-file {out / RECIPE_FILE}"] if request.recipe else []
+    words += [f"--recipe-file {shlex.quote(str(out / RECIPE_FILE))}"] if request.recipe else []
     for name, value in (request.overrides or {}).items():
-        text = " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        text = " ".join(shlex.quote(str(v)) for v in (value if isinstance(value, tuple | list) else [value]))
         words.append(f"--recipe.{name.replace('_', '-')} {text}")
-    if request.strategy is not None:
-        s = request.strategy
-        words.append(
-            f"--strategy.width {s.width} --strategy.batching {s.batching} --strategy.convolution {s.convolution}"
-        )
+    words += [f"--strategy.{name} {value}" for name, value in (request.strategy or {}).items()]
     words += ["--strategy.probe"] if request.probe else []
-    return " ".join([*words, f"--out {out}"])
+    return " ".join([*words, f"--out {shlex.quote(str(out))}"])
 
 
 def read_study(out: Path) -> dict[str, Any]:

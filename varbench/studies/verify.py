@@ -89,19 +89,20 @@ def _verify(
     name: str, store: PopulationStore, everything: bool, listen: Callable[[str, int, Progress], None]
 ) -> PopulationCheck:
     manifest = store.manifest
-    broken = tuple(store.broken_files())
+    changed = store.broken_files()
+    broken = (*store.lost_commits(), *changed)
     differences = environment_differences(manifest)
     recipe = recipe_from_dict(manifest["recipe"], where=str(store.folder / "manifest.json"))
     dataset = load(recipe.data)
     if dataset.checksum() != manifest["data"]["sha256"]:
         differences["data"] = (manifest["data"]["sha256"], dataset.checksum())
     engine = Engine(recipe, dataset, Strategy(**manifest["strategy"]))
-    prints, width = manifest["fingerprints"], manifest["width"]
+    prints, width = store.fingerprints(), manifest["width"]
     chosen = (
         np.arange(len(prints)) if everything else np.unique(np.linspace(0, len(prints) - 1, width).round()).astype(int)
     )
     levels = [prints[i]["levels"] for i in chosen]
-    old = None if broken else store.read()
+    old = None if changed else store.read()
     sketched = manifest["weights"]["kept"] == "sketch"
     checks: list[RunCheck] = []
     blocks = list(enumerate(engine.blocks_of(levels)))

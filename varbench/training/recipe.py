@@ -20,6 +20,9 @@ from typing import Any, Literal
 
 from varbench.errors import InputError
 
+POSITIVE = ("lr", "clip")
+"""Fields that must be greater than 0."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -239,9 +242,10 @@ def _check(recipe: Recipe) -> None:
         value = getattr(recipe, field)
         if value is None:
             continue
-        if not (low <= value < high or (closed and value == high)):
-            bracket = "]" if closed else ")"
-            raise InputError(f"recipe.{field} = {value}: a number in [{low:g}, {high:g}{bracket} was expected")
+        above = value > low if field in POSITIVE else value >= low
+        if not (above and (value < high or (closed and value == high))):
+            opening, closing = "(" if field in POSITIVE else "[", "]" if closed else ")"
+            raise InputError(f"recipe.{field} = {value}: a number in {opening}{low:g}, {high:g}{closing} was expected")
     least: dict[str, int] = {"batch_size": 1, "steps": 1, "epochs": 1, "blocks": 1, "warmup": 0, "shift": 0}
     for field, minimum in least.items():
         value = getattr(recipe, field)
@@ -251,5 +255,3 @@ def _check(recipe: Recipe) -> None:
             raise InputError(f"recipe.{field} = {value}: less than 2³¹ was expected")
     if recipe.hidden is not None and (not recipe.hidden or min(recipe.hidden) < 1):
         raise InputError(f"recipe.hidden = {list(recipe.hidden)}: one or more sizes of at least 1 were expected")
-    if recipe.lr == 0 or recipe.clip == 0:
-        raise InputError("recipe.lr and recipe.clip must be greater than 0")

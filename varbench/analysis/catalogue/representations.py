@@ -18,7 +18,7 @@ from varbench.stats.jackknife import off_diagonal_row_sums, pair_mean_estimate
 RUNS = 64
 """Runs compared by CKA at most, the first usable ones."""
 
-PROCRUSTES_RUNS = 16
+PROCRUSTES_RUNS = 8
 """Runs compared by Procrustes at most: each pair and layer costs a singular value decomposition."""
 
 EXAMPLES = 256
