@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from varbench.analysis.catalogue import MEASURES as MEASURES
     from varbench.analysis.catalogue import estimates as estimates
     from varbench.analysis.population import PopulationArrays as PopulationArrays
+    from varbench.api import compare as compare
     from varbench.api import judge as judge
     from varbench.api import plan as plan
     from varbench.api import run as run
@@ -35,6 +36,7 @@ _HOMES = {
     "MEASURES": "analysis.catalogue",
     "estimates": "analysis.catalogue",
     "PopulationArrays": "analysis.population",
+    "compare": "api",
     "judge": "api",
     "plan": "api",
     "run": "api",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from varbench.analysis.document import LEVEL
 from varbench.analysis.population import PopulationArrays
 from varbench.data import Dataset
 from varbench.studies.execute import execute, jobs_of
@@ -16,7 +17,7 @@ from varbench.studies.verify import verify
 from varbench.training.design import Design, check_against, together
 from varbench.training.recipe import Recipe
 
-__all__ = ["judge", "plan", "run", "train", "verify", "write_report"]
+__all__ = ["compare", "judge", "plan", "run", "train", "verify", "write_report"]
 
 
 def train(
@@ -188,4 +189,63 @@ def plan(
         document = plan_from_pilot(pilots(pilot, measure=measure, level=1.0 - alpha), condition=condition, **goal)
     if out is not None:
         write_plan(document, Path(out))
+    return document
+
+
+def compare(
+    *conditions: str | Path | PopulationArrays,
+    out: str | Path | None = None,
+    population: str | None = None,
+    measures: Sequence[str] | None = None,
+    level: float = LEVEL,
+) -> dict[str, Any]:
+    """Put conditions side by side; each one after the first is compared with the first.
+
+    Args:
+        *conditions: Two or more run directories, folders of single populations, report folders, files of results
+            (`.npz`, `.csv`, `.parquet`), or populations.
+        out: Folder for the report; none is written without.
+        population: Compare this population alone, where there are several.
+        measures: Compare these measures alone; p values are then adjusted over them. None for all.
+        level: Nominal coverage of the intervals; a report brings its own.
+
+    Returns:
+        The content of `analysis.json`: every measure with its difference under `comparisons`.
+
+    Raises:
+        InputError: If something cannot be read, or they do not have a test set in common.
+    """
+    import shlex
+
+    from varbench.analysis.comparing import comparison_document
+    from varbench.errors import InputError
+    from varbench.report import render
+    from varbench.report.comparisons import headline
+    from varbench.report.document import read_document
+    from varbench.studies.environment import git, versions
+    from varbench.studies.sides import Asked, side_of
+
+    if not 0.0 < level < 1.0:
+        raise InputError(f"the level of intervals is {level}; give a number between 0 and 1, such as 0.95")
+    asked = Asked(level, population, None if measures is None else tuple(measures))
+    sides = [side_of(given, asked=asked) for given in conditions]
+    words = ["varbench", "compare", *(str(given) for given in conditions if isinstance(given, str | Path))]
+    words += [] if population is None else ["--population", population]
+    words += [word for name in measures or () for word in ("--measure", name)]
+    found = versions()
+    document = comparison_document(
+        sides,
+        population=population,
+        measures=measures,
+        level=level,
+        headline=lambda content: headline(read_document(content)),
+        provenance={
+            "varbench": found["varbench"],
+            "command": shlex.join(words),
+            "versions": {name: found[name] for name in ("python", "varbench", "numpy", "scipy") if name in found},
+            "git": git(),
+        },
+    )
+    if out is not None:
+        render(document, Path(out))
     return document

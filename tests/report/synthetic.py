@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from . import synthetic_landscape, synthetic_networks, synthetic_weights
+from . import synthetic_comparison, synthetic_landscape, synthetic_networks, synthetic_weights
 from . import synthetic_text as text
 from .synthetic_text import Document
 
@@ -69,6 +69,7 @@ def build(
         f"{runs} trainings of one MLP, identical but for their random seeds, reach nearly the same test loss, yet two "
         f"of them disagree on {apart:.1f} % of the test examples."
     )
+    synthetic_comparison.add(document)
     return document
 
 

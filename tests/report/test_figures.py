@@ -56,7 +56,7 @@ def test_nothing_is_drawn_without_data(kind, minimal):
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_svg_is_well_formed_deterministic_and_undated(kind, document):
     first, second = drawn(kind, document), drawn(kind, document)
-    assert first
+    assert first or list(kind.tables(read_document(document)))  # some kinds are tables alone
     for name, panel in first.items():
         svg = svg_of(panel)
         assert svg == svg_of(second[name])

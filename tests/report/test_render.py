@@ -162,7 +162,8 @@ def test_tables_and_figures_are_accessible(page):
 
 def test_page_is_in_order(page):
     headings = [
-        "Verdict", "What was identical, what varied", "Summary", "Accuracy and loss of every run",
+        "Verdict", "What was identical, what varied", "Summary", "How they differ", "What they were made with",
+        "Accuracy and loss of every run",
         "Which source of randomness matters",
         "How far apart two runs are", "Which examples flip", "What the runs see and why they decide",
         "What averaging runs buys",

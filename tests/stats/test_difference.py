@@ -48,6 +48,17 @@ def test_two_published_means_give_what_their_runs_give(sizes):
     assert (reported.estimate.value, reported.estimate.low, reported.estimate.high) == pytest.approx(expected)
 
 
+def test_leaving_a_run_out_of_two_means_gives_the_paired_t_test():
+    first, second = arms(9, 9)
+    gaps = second - first
+    left_out = (gaps.sum() - gaps) / 8
+    found = difference.difference_of_left_out(gaps.mean(), left_out, **SETTINGS)
+    whole = difference.paired_difference(first, second, **SETTINGS)
+    assert (found.estimate.low, found.p) == pytest.approx((whole.estimate.low, whole.p), rel=1e-9)
+    lost = difference.difference_of_left_out(0.1, np.array([0.1, np.nan, 0.2]), **SETTINGS)
+    assert (lost.estimate.value, lost.estimate.low, lost.p) == (0.1, None, None)
+
+
 def test_an_interval_cut_at_the_range_of_its_quantity_is_read_from_its_other_side():
     first, second = np.array([0.2, 0.3, 0.25]), np.array([0.99, 1.0, 1.0, 0.98])
     free, cut = (mean_estimate(second, **SETTINGS, bounds=bounds) for bounds in ((-9, 9), (0, 1)))

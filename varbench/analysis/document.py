@@ -44,6 +44,7 @@ def document(
     measures: Mapping[str, Any],
     manifest: Mapping[str, Any],
     unavailable: Iterable[tuple[str, str, str]] = (),
+    **more: Any,
 ) -> dict[str, Any]:
     """Put the parts together and give them an id: 16 digits of the SHA-256 of everything else.
 
@@ -61,6 +62,7 @@ def document(
         measures: The catalogue; only the measures that occur are described.
         manifest: Provenance.
         unavailable: (condition, measure, reason): what could not be measured, and why, as a sentence without a stop.
+        **more: Further keys of the document.
     """
     unavailable = list(unavailable)
     rows = [_row(study_name, named, measures) for study_name, named in estimates]
@@ -86,6 +88,7 @@ def document(
         "unavailable": [
             {"condition": condition, "measure": measure, "reason": reason} for condition, measure, reason in unavailable
         ],
+        **more,
     }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return {**content, "id": hashlib.sha256(text.encode()).hexdigest()[:16]}

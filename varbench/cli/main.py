@@ -8,13 +8,14 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from varbench.cli import analyze, data, env, judge, plan, report, run, show, verify
+from varbench.cli import analyze, compare, data, env, judge, plan, report, run, show, verify
 from varbench.errors import InputError
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "run": run.run,
     "report": report.report,
     "analyze": analyze.analyze,
+    "compare": compare.compare,
     "judge": judge.judge,
     "plan": plan.plan,
     "status": show.status,

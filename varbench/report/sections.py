@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from varbench.report.tables import ReadableTable
 
 TITLES: Mapping[str, str] = {
+    "comparisons": "How they differ",
+    "environment": "What they were made with",
     "runs": "Accuracy and loss of every run",
     "sources": "Which source of randomness matters",
     "pairs": "How far apart two runs are",

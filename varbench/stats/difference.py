@@ -10,10 +10,12 @@ from jaxtyping import Float
 
 from varbench.stats.estimate import UNBOUNDED, Estimate, estimate_of, missing
 from varbench.stats.jackknife import METHOD as JACKKNIFE
+from varbench.stats.jackknife import TOO_FEW, jackknife_variance
 from varbench.stats.mean import METHOD as MEAN
 from varbench.stats.mean import t_quantile
 
 PAIRED = "t over matched runs"
+PAIRED_JACKKNIFE = "jackknife over matched runs"
 WELCH = "Welch t over runs"
 COMBINED = "standard errors of two independent estimates combined (Welch t)"
 FEW_PAIRS = "a difference of matched runs needs at least 2 of them"
@@ -120,6 +122,41 @@ def independent_difference(
         n_examples=n_examples,
         bounds=bounds,
         reason=FEW_RUNS,
+    )
+
+
+def difference_of_left_out(
+    value: float,
+    left_out: Float[np.ndarray, " R"],
+    *,
+    level: float,
+    n_examples: int | None,
+    bounds: tuple[float, float] = UNBOUNDED,
+) -> Difference:
+    """Difference of a smooth statistic of matched runs: value ± t_{R−1} √V, V the jackknife variance of the difference.
+
+    For a mean over runs this is `paired_difference`.
+
+    Args:
+        value: Statistic of the second condition minus that of the first.
+        left_out: The same without run r of both.
+        level: Nominal coverage.
+        n_examples: Test examples behind the statistic, or None.
+        bounds: Range of the difference; the interval is cut to it.
+    """
+    n_runs = len(left_out)
+    complete = n_runs > 1 and bool(np.isfinite(left_out).all())
+    error = math.sqrt(jackknife_variance(left_out)) if complete and np.ptp(left_out) > 0 else 0.0
+    return _difference(
+        value,
+        (error, error) if complete else (math.nan, math.nan),
+        (max(1.0, n_runs - 1.0),) * 2,
+        level=level,
+        method=PAIRED_JACKKNIFE,
+        n_runs=n_runs,
+        n_examples=n_examples,
+        bounds=bounds,
+        reason=TOO_FEW,
     )
 
 

@@ -6,10 +6,12 @@ from varbench.report.figures import (
     anchors,
     attributions,
     barriers,
+    comparisons,
     components,
     controls,
     curves,
     ensembles,
+    environment,
     flips,
     instability,
     landscape,
@@ -25,6 +27,9 @@ from varbench.report.figures import (
 from varbench.report.figures.kind import FigureKind
 
 KINDS: tuple[FigureKind, ...] = (
+    comparisons.KIND,
+    comparisons.EVERY,
+    environment.KIND,
     runs.KIND,
     spread.KIND,
     sources.KIND,

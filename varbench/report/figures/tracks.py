@@ -50,9 +50,18 @@ class Track:
 
 
 def track_figure(
-    title: str, tracks: Sequence[Track], *, unit: str, subtitle: str = "", scale_of: Sequence[Track] = ()
+    title: str,
+    tracks: Sequence[Track],
+    *,
+    unit: str,
+    subtitle: str = "",
+    scale_of: Sequence[Track] = (),
+    reference: float | None = None,
 ) -> Figure:
-    """The tracks on one horizontal scale, that of `scale_of` where panels are to be compared."""
+    """The tracks on one horizontal scale, that of `scale_of` where panels are to be compared.
+
+    With a reference the scale is linear, holds it, and a tick on every track marks it.
+    """
     height = ROW * len(tracks) + 0.14
     top = 0.44 if subtitle else 0.26
     figure = panel_figure(title, height=top + height + 0.24)
@@ -61,9 +70,11 @@ def track_figure(
         head(axes, subtitle)
     axes.set_ylim(height, 0)
     axes.set_yticks([])
-    place = _horizontal(axes, scale_of or tracks, unit)
+    place = _horizontal(axes, scale_of or tracks, unit, reference)
     for index, track in enumerate(tracks, start=1):
         _draw(axes, track, ROW * index, place)
+        if reference is not None:
+            axes.plot([reference] * 2, [ROW * index - 0.055, ROW * index + 0.055], color=SOFT, linewidth=1.1, zorder=1)
     return figure
 
 
@@ -80,12 +91,18 @@ class _Place:
         return float(np.log10(value)) if value > 0 else self.zero
 
 
-def _horizontal(axes: Axes, tracks: Sequence[Track], unit: str) -> _Place:
+def _horizontal(axes: Axes, tracks: Sequence[Track], unit: str, reference: float | None = None) -> _Place:
     quantities = [point.quantity for track in tracks for point in track.points]
     ends = [x for q in quantities for x in (q.value, q.low, q.high) if x is not None]
     ends += [x for track in tracks for x in track.band or ()]
     positive = [q.value for q in quantities if q.value is not None and q.value > 0]
+    ends += [] if reference is None else [reference]
     low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
+    if reference is not None:
+        gap = (high - low) * 0.08 or 0.5
+        axes.set_xlim(low - gap, high + gap)
+        number_axis(axes.xaxis, unit)
+        return _Place()
     if not positive or low < 0 or max(positive) / min(positive) <= LOG_RATIO:
         start = low if low > 0 and (high - low) < 0.5 * high else min(low, 0.0)
         gap = (high - start) * 0.05 or 0.5

@@ -1,0 +1,144 @@
+"""Differences of two conditions: what changed by how much, how surely, and how many predictions with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from varbench.report.comparisons import CHURN, Difference, Pair, churn_row, pairs, signed
+from varbench.report.document import Document, file_stem
+from varbench.report.figures.kind import FigureKind, Panel
+from varbench.report.figures.style import BLUE
+from varbench.report.figures.tracks import Point, Track, track_figure
+from varbench.report.tables import Cell, Column, Table
+
+DRAWN = (("pp", "Differences of fractions"), ("nats", "Differences in nats"))
+
+
+def panels(document: Document) -> Iterator[Panel]:
+    """Differences of the main measures by unit, and P(A > B)."""
+    for pair in pairs(document):
+        for unit, what in DRAWN:
+            rows = [row for row in pair.main if row.gap.unit == unit and row.gap.value is not None]
+            if rows:
+                tracks = [Track(row.label, signed(row.gap), (Point(row.gap, BLUE, "o"),)) for row in rows]
+                yield _panel(pair, what, unit, tracks, reference=0.0)
+        chances = [(row.label, row.improvement) for row in pair.main if row.improvement is not None]
+        tracks = [Track(label, q.text, (Point(q, BLUE, "D"),)) for label, q in chances if q.value is not None]
+        if tracks:
+            yield _panel(pair, _chance(pair), "probability", tracks, reference=0.5)
+
+
+def tables(document: Document) -> Iterator[Table]:
+    """The main measures of each two conditions, and all churn."""
+    shown = pairs(document)
+    for pair in shown:
+        if pair.main:
+            yield _readable(pair, f"main-differences--{file_stem(pair.name)}", pair.main)
+    churned = [(pair, churn_row(document, pair)) for pair in shown]
+    rows = [(f"{pair.a.label} → {pair.b.label}", *cells) for pair, cells in churned if any(cells)]
+    if rows:
+        columns = [Column(name, document.measure(name).header) for name in CHURN]
+        yield Table("churn", "Predictions that change.", (Column("pair", "From → to"), *columns), tuple(rows))
+
+
+def every_table(document: Document) -> Iterator[Table]:
+    """All measures of each two conditions, for machines with their positions, curves and layers too."""
+    columns = (
+        Column("measure", "Measure"),
+        Column("at", "At"),
+        Column("value_a", "A"),
+        Column("value_b", "B"),
+        Column("difference", "B − A"),
+        Column("p", "p"),
+        Column("p_holm", "p (Holm)"),
+        Column("probability_of_improvement", "P(A > B)"),
+        Column("paired", "Paired"),
+        Column("method", "Interval"),
+        Column("n_runs", "Runs", "count"),
+    )
+    for pair in pairs(document):
+        name = f"differences--{file_stem(pair.name)}"
+        rows = tuple(
+            (
+                row.measure, _at(row), row.value_a, row.value_b, row.gap, row.p, row.p_holm, row.improvement,
+                row.paired, row.method, row.n_runs,
+            )
+            for row in pair.differences
+        )  # fmt: skip
+        digest = _readable(pair, name, [row for row in pair.differences if row.at is None])
+        yield Table(name, digest.caption, columns, rows, digest)
+
+
+def _chance(pair: Pair) -> str:
+    return "P({} > {})".format(*pair.letters)
+
+
+def _panel(pair: Pair, what: str, unit: str, tracks: list[Track], *, reference: float) -> Panel:
+    figure = track_figure(what, tracks, unit=unit, reference=reference)
+    said = "; ".join(f"{track.label}: {track.text}" for track in tracks)
+    name = f"comparisons-{unit}--{file_stem(pair.name)}"
+    return Panel(name, figure, "", f"{pair.title}, {what}. {said}.", pair.title)
+
+
+def _readable(pair: Pair, name: str, rows: Sequence[Difference]) -> Table:
+    """Values, difference, p values and P(A > B) of some measures, and how they were made."""
+    a, b = pair.letters
+    return Table(
+        name,
+        f"{pair.title}. {_caption(pair, rows)}",
+        (
+            Column("measure", "Measure"),
+            Column("value_a", a),
+            Column("value_b", b),
+            Column("difference", f"{b} − {a}"),
+            Column("p", "p"),
+            Column("p_holm", "p (Holm)"),
+            Column("probability_of_improvement", _chance(pair)),
+        ),
+        tuple((row.label, row.value_a, row.value_b, row.gap, row.p, row.p_holm, row.improvement) for row in rows),
+    )
+
+
+def _caption(pair: Pair, rows: Sequence[Difference]) -> str:
+    """Methods of the differences, and what the p values are."""
+    methods: dict[str, list[str]] = {}
+    for row in rows:
+        if row.gap.low is not None:
+            methods.setdefault(row.method, []).append(row.label.rstrip(" ↑↓"))
+    told = "; ".join(
+        f"{method} ({', '.join(labels)})" if len(labels) <= 4 else f"{method} ({len(labels)} measures)"
+        for method, labels in methods.items()
+    )
+    tested = sum(row.p is not None and row.at is None for row in pair.differences)
+    sentence = (
+        f"Intervals of the differences: {told or 'none'}. p values are two-sided; Holm's are adjusted over the "
+        f"{tested} measures of this comparison together with those of the others."
+    )
+    if any(row.improvement is not None for row in rows):
+        a, b = pair.letters
+        sentence += (
+            f" {_chance(pair)}: how likely a run of {a} is better than one of {b}, ties half (where neither "
+            "direction is better, larger)."
+        )
+    return sentence
+
+
+def _at(row: Difference) -> Cell:
+    return row.at if row.at is None or isinstance(row.at, str) else f"{row.at:g}"
+
+
+KIND = FigureKind(
+    name="comparisons",
+    section="comparisons",
+    panels=panels,
+    tables=tables,
+    reading=(
+        "Circles: the difference with its interval; left of the tick the first condition has more, right of it the "
+        "second. Diamonds: how likely a run of the first is better than a run of the second; at 0.5 neither is."
+    ),
+    tables_open=True,
+)
+
+EVERY = FigureKind(
+    name="differences", section="comparisons", panels=lambda document: (), tables=every_table, reading=""
+)
