@@ -84,7 +84,9 @@ def comparison_document(
             estimates += [(COMPARISON, named) for named in churned]
     content: dict[str, Any] = {
         "name": "-".join(dict.fromkeys(side.name for side in sides)),
-        "title": " against ".join(side.name for side in sides) if len(sides) == 2 else "Conditions side by side",
+        "title": " against ".join(side.name for side in reversed(sides))
+        if len(sides) == 2
+        else "Conditions side by side",
         "budget": "",
         "study": {"study": COMPARISON},
         "conditions": conditions,

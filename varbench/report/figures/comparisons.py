@@ -112,7 +112,7 @@ def _caption(pair: Pair, rows: Sequence[Difference]) -> str:
     tested = sum(row.p is not None and row.at is None for row in pair.differences)
     sentence = (
         f"Intervals of the differences: {told or 'none'}. p values are two-sided; Holm's are adjusted over the "
-        f"{tested} measures of this comparison together with those of the others."
+        f"{tested} measures without a position, of all comparisons on this page together."
     )
     if any(row.improvement is not None for row in rows):
         a, b = pair.letters

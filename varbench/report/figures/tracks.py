@@ -74,7 +74,7 @@ def track_figure(
     for index, track in enumerate(tracks, start=1):
         _draw(axes, track, ROW * index, place)
         if reference is not None:
-            axes.plot([reference] * 2, [ROW * index - 0.055, ROW * index + 0.055], color=SOFT, linewidth=1.1, zorder=1)
+            axes.plot([reference] * 2, [ROW * index - 0.03, ROW * index + 0.07], color=SOFT, linewidth=1.1, zorder=1)
     return figure
 
 
