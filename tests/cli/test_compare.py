@@ -17,13 +17,11 @@ from varbench.studies.execute import execute, jobs_of
 from varbench.studies.registry import study
 from varbench.studies.request import Request
 from varbench.training.recipe import recipe_from_toml
-from varbench.training.strategy import Strategy
 
 
 def trained(recipe_file: Path, out: Path, **changes: Any) -> Path:
     """A run directory of the small recipe with changes: its population alone, controls are not compared."""
-    strategy = Strategy(4, "vmap", "matmul", "flag")
-    request = Request(study("identical-pipelines"), "smoke", 6, recipe_from_toml(recipe_file), changes, strategy)
+    request = Request(study("identical-pipelines"), "smoke", 6, recipe_from_toml(recipe_file), changes, {"width": 4})
     execute(request, jobs_of(request)[:1], out, command="varbench run")
     return out
 
