@@ -24,7 +24,9 @@ ROWS = together(12, sources=("init", "order")).levels
 
 
 def engine_of(recipe=BASE, *, width=4, batching="vmap", devices=1):
-    return Engine(recipe, DATA, Strategy(width=width, batching=batching), tuple(jax.local_devices()[:devices]))
+    return Engine(
+        recipe, DATA, Strategy(width=width, batching=batching), tuple(jax.local_devices()[:devices]), fresh=True
+    )
 
 
 @pytest.fixture(scope="module", params=["vmap", "map"])
@@ -79,6 +81,30 @@ def test_each_program_was_traced_once(engine, runs):
     """After several launches, with short blocks among them."""
     train(engine, ROWS[:5])
     assert engine.traces == {"begin": 1, "advance": 1, "score": 1, "finish": 1}
+
+
+SAME_FORM = {"lr": 0.02, "data": "another", "steps": 30}
+OTHER_FORM = (
+    {"batch_size": 4},
+    {"optimizer": "sgd"},
+    {"weight_decay": 0.1},
+    {"clip": 1.0},
+    {"hidden": (8,)},
+    {"schedule": "cosine"},
+)
+
+
+def test_recipes_that_differ_in_numbers_share_programs_and_get_the_bits_of_their_own(engine, runs):
+    """A sweep compiles once, and not one bit of a run tells whether its program was shared."""
+    sharing = replace(engine, fresh=False)
+    swept = replace(sharing, recipe=BASE.replace(**SAME_FORM))
+    assert bits(train(sharing, ROWS[:4])) == bits(runs)[:4]
+    assert swept.programs is sharing.programs
+    alone = engine_of(BASE.replace(**SAME_FORM), batching=engine.strategy.batching)
+    assert bits(train(swept, ROWS[:4])) == bits(train(alone, ROWS[:4])) != bits(runs)[:4]
+    assert swept.traces == {"begin": 1, "advance": 1, "score": 1, "finish": 1}
+    for changes in OTHER_FORM:
+        assert replace(sharing, recipe=BASE.replace(**changes)).programs is not sharing.programs
 
 
 def test_one_device_and_two_give_the_same_bits(engine, runs):
@@ -249,7 +275,8 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_compiled(changes, 
     refusing = engine_of(BASE.replace(**changes))
     with pytest.raises(InputError, match=re.escape(message)):
         list(refusing.train([(0, ROWS[:1])]))
-    assert not refusing.traces
+    with pytest.raises(InputError, match=re.escape(message)):
+        refusing.programs  # noqa: B018
 
 
 @pytest.mark.parametrize("count", [2, 7])

@@ -177,7 +177,7 @@ def _store_plan(job: Job, engine: Engine, where: dict[str, Any]) -> Plan:
         "design": job.plan.design.as_dict(),
         "strategy": job.strategy.as_dict(),
         "data": _data_facts(dataset),
-        "steps": engine.run.steps,
+        "steps": engine.steps,
         **where,
     }
     return Plan(

@@ -96,7 +96,7 @@ def _verify(
     dataset = load(recipe.data)
     if dataset.checksum() != manifest["data"]["sha256"]:
         differences["data"] = (manifest["data"]["sha256"], dataset.checksum())
-    engine = Engine(recipe, dataset, Strategy(**manifest["strategy"]))
+    engine = Engine(recipe, dataset, Strategy(**manifest["strategy"]), fresh=True)
     prints, width = store.fingerprints(), manifest["width"]
     chosen = (
         np.arange(len(prints)) if everything else np.unique(np.linspace(0, len(prints) - 1, width).round()).astype(int)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from queue import SimpleQueue
@@ -21,23 +21,22 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from varbench.data import Dataset
 from varbench.keys import SOURCES
-from varbench.models import Model, Options, build
+from varbench.models import Model
 from varbench.parameters import Leaf
 from varbench.training.design import Levels
-from varbench.training.evaluation import EVALUATION_BLOCK
 from varbench.training.moments import snapshot_steps
 from varbench.training.optimizer import optimizer_of
+from varbench.training.programs import Programs, model_for, shared_programs
 from varbench.training.recipe import Recipe
-from varbench.training.run import Arrays, Run, Score, make_run
+from varbench.training.run import Arrays, Score
+from varbench.training.settings import Settings, form_of, settings_of
 from varbench.training.strategy import Strategy, default_strategy
 from varbench.trees import table
 
 CURVE_POINTS = 20
-CURVE_EXAMPLES = 2_000
 SEGMENTS = 40
 """A block goes back to the host at least so many times, for progress and interruption."""
 
@@ -73,19 +72,7 @@ Listener = Callable[[Progress], None]
 
 def model_of(recipe: Recipe, dataset: Dataset, *, convolution: str) -> Model:
     """The recipe's model for a data set."""
-    return build(
-        Options(
-            model=recipe.model,
-            shape=dataset.shape,
-            classes=dataset.classes,
-            hidden=recipe.hidden,
-            blocks=recipe.blocks,
-            norm=recipe.norm,
-            dropout=recipe.dropout,
-            convolution=convolution,
-            dtype=jnp.bfloat16 if recipe.precision == "bfloat16" else None,
-        )
-    )
+    return model_for(recipe, shape=dataset.shape, classes=dataset.classes, convolution=convolution)
 
 
 def parameter_table(model: Model) -> tuple[Leaf, ...]:
@@ -110,6 +97,7 @@ class Engine:
         devices: The devices to use; all local ones if None.
         snapshots: How many moments of the training the weights are kept at; none if 0. Every other bit of a run is
             the same with snapshots as without.
+        fresh: Compile programs of its own in place of those that recipes of the same form share.
     """
 
     recipe: Recipe
@@ -117,18 +105,38 @@ class Engine:
     strategy: Strategy
     devices: tuple[Any, ...] | None = None
     snapshots: int = 0
-
-    traces: Counter[str] = field(default_factory=Counter, init=False)
-    """How often each program was traced: once, or something is wrong."""
+    fresh: bool = False
 
     def on_devices(self, most: int) -> Engine:
         """The same engine on at most so many devices: more than there are blocks would only repeat work."""
         return replace(self, devices=tuple(jax.local_devices()[: max(1, most)]))
 
     @cached_property
+    def programs(self) -> Programs:
+        """What is compiled; a recipe that cannot be trained is refused here.
+
+        Raises:
+            InputError: If the optimizer does not exist, its schedule does not fit, or a batch is too large.
+        """
+        self.recipe.steps_per_epoch(len(self.dataset.y_train))
+        optimizer_of(self.recipe, steps=self.steps)
+        form = form_of(self.recipe, self.dataset, self.strategy, platform=self.at_once[0].platform)
+        return Programs(form) if self.fresh else shared_programs(form)
+
+    @property
+    def traces(self) -> Counter[str]:
+        """How often each program was traced: once for each shape of data, or something is wrong."""
+        return self.programs.traces
+
+    @property
     def model(self) -> Model:
         """The network."""
-        return model_of(self.recipe, self.dataset, convolution=self.strategy.convolution)
+        return self.programs.model
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of a run."""
+        return self.recipe.total_steps(len(self.dataset.y_train))
 
     @cached_property
     def parameters(self) -> tuple[Leaf, ...]:
@@ -136,20 +144,9 @@ class Engine:
         return parameter_table(self.model)
 
     @cached_property
-    def run(self) -> Run:
-        """The pure functions of one run."""
-        n_train = len(self.dataset.y_train)
-        return make_run(
-            self.recipe,
-            self.model,
-            optimizer_of(self.recipe, steps=self.recipe.total_steps(n_train)),
-            n_train=n_train,
-            classes=self.dataset.classes,
-            mean=jnp.asarray(self.dataset.mean, jnp.float32),
-            std=jnp.asarray(self.dataset.std, jnp.float32),
-            evaluation_block=EVALUATION_BLOCK,
-            curve_examples=CURVE_EXAMPLES,
-        )
+    def settings(self) -> Settings:
+        """The numbers that the programs are given."""
+        return settings_of(self.recipe, self.dataset)
 
     @property
     def at_once(self) -> tuple[Any, ...]:
@@ -160,51 +157,12 @@ class Engine:
     def checkpoints(self) -> tuple[int, ...]:
         """Steps at which the curves have a point: denser at the start, the last step included."""
         fractions = (np.arange(1, CURVE_POINTS + 1) / CURVE_POINTS) ** 2
-        return tuple(int(s) for s in np.unique(np.maximum(1, np.round(self.run.steps * fractions))))
+        return tuple(int(s) for s in np.unique(np.maximum(1, np.round(self.steps * fractions))))
 
     @cached_property
     def snapshot_steps(self) -> tuple[int, ...]:
         """Steps whose weights are kept (see `snapshot_steps`)."""
-        return snapshot_steps(self.snapshots, steps=self.run.steps)
-
-    @cached_property
-    def _programs(self) -> dict[str, Callable[..., Any]]:
-        run = self.run
-        return {
-            "begin": self._compiled("begin", run.begin, lanes=1),
-            "advance": self._compiled("advance", run.advance, lanes=3, donate=(0,)),
-            "score": self._compiled("score", run.score, lanes=1),
-            "finish": self._compiled("finish", run.finish, lanes=2),
-            "snapshot": self._compiled("snapshot", run.snapshot, lanes=1),
-        }
-
-    def _compiled(
-        self, name: str, function: Callable[..., Any], *, lanes: int, donate: tuple[int, ...] = ()
-    ) -> Callable[..., Any]:
-        """One run's function over the lanes of a block; the first `lanes` arguments are per run."""
-
-        def batched(*args: Any) -> Any:
-            self.traces[name] += 1
-            mine, shared = args[:lanes], args[lanes:]
-            if self.strategy.batching == "map":
-                return lax.map(lambda lane: function(*lane, *shared), mine)
-            return jax.vmap(lambda *lane: function(*lane, *shared))(*mine)
-
-        # The random initialization runs once, but is slow to optimize: level 1 compiles it six times faster.
-        quick = name == "begin" and self.at_once[0].platform == "cpu"
-        options = {"xla_backend_optimization_level": 1} if quick else None
-        return jax.jit(batched, donate_argnums=donate, compiler_options=options)
-
-    def _trace(self, arrays: Arrays) -> None:
-        """Trace every program once, here, so that the threads of several devices find it traced."""
-        levels = self._padded((dict.fromkeys(SOURCES, 0),))
-        carry, fixed, _ = self._programs["begin"].eval_shape(levels, arrays)  # type: ignore[attr-defined]
-        step = np.int32(0)
-        self._programs["advance"].eval_shape(carry, fixed, levels, arrays, step, step)  # type: ignore[attr-defined]
-        self._programs["score"].eval_shape(carry, arrays, step)  # type: ignore[attr-defined]
-        self._programs["finish"].eval_shape(carry, fixed, arrays)  # type: ignore[attr-defined]
-        if self.snapshots:
-            self._programs["snapshot"].eval_shape(carry)  # type: ignore[attr-defined]
+        return snapshot_steps(self.snapshots, steps=self.steps)
 
     def blocks_of(self, levels: Sequence[Levels]) -> list[tuple[Levels, ...]]:
         """The runs cut into blocks of `width`; the last one may be short and is padded when it is trained."""
@@ -231,8 +189,10 @@ class Engine:
         host = Arrays(*arrays)
         for device in self.at_once:
             devices.put((device, jax.device_put(host, device)))
-        self._trace(jax.eval_shape(lambda: jax.tree.map(jnp.asarray, host)))
-        watch = _Watch(self.run.steps, listen)
+        levels = self._padded((dict.fromkeys(SOURCES, 0),))
+        like = jax.eval_shape(lambda: jax.tree.map(jnp.asarray, host))
+        self.programs.trace(levels, like, self.settings, snapshots=bool(self.snapshots))
+        watch = _Watch(self.steps, listen)
 
         def task(index: int, levels: tuple[Levels, ...]) -> Block:
             device, arrays = devices.get()
@@ -254,11 +214,11 @@ class Engine:
     def _train_block(
         self, index: int, members: tuple[Levels, ...], device: Any, arrays: Arrays, watch: _Watch
     ) -> Block:
-        programs, steps = self._programs, self.run.steps
+        programs, steps, settings = self.programs, self.steps, self.settings
         levels = jax.device_put(self._padded(members), device)
-        carry, fixed, initial = programs["begin"](levels, arrays)
+        carry, fixed, initial = programs.begin(levels, arrays, settings)
         points, step, since = [], 0, 0
-        kept = [np.array(programs["snapshot"](carry))] if self.snapshots else []
+        kept = [np.array(programs.snapshot(carry))] if self.snapshots else []
         longest = max(1, -(-steps // SEGMENTS))
         for checkpoint in self.checkpoints:
             losses: Any = 0.0
@@ -268,15 +228,15 @@ class Engine:
                 carry = carry._replace(loss=jax.device_put(np.zeros(self.strategy.width, np.float32), device))
                 pauses = [pause for pause in self.snapshot_steps if step < pause <= stop]
                 for start, pause in pairwise([step, *pauses, *([] if stop in pauses else [stop])]):
-                    carry = programs["advance"](carry, fixed, levels, arrays, np.int32(start), np.int32(pause))
+                    carry = programs.advance(carry, fixed, levels, arrays, settings, np.int32(start), np.int32(pause))
                     if pause in pauses:
-                        kept.append(np.array(programs["snapshot"](carry)))
+                        kept.append(np.array(programs.snapshot(carry)))
                 losses = np.asarray(carry.loss) + losses
                 watch.report(index, stop, len(members), float(np.mean(carry.loss)) / (stop - step))
                 step = stop
-            points.append(programs["score"](carry._replace(loss=losses), arrays, np.int32(step - since)))
+            points.append(programs.score(carry._replace(loss=losses), arrays, settings, np.int32(step - since)))
             since = step
-        outcome = jax.device_get(programs["finish"](carry, fixed, arrays))
+        outcome = jax.device_get(programs.finish(carry, fixed, arrays, settings))
         rows = slice(0, len(members))
         finite = np.isfinite(outcome.weights).all(1) & np.isfinite(outcome.logits).all((1, 2))
         curves = {name: np.stack([getattr(p, name) for p in points], 1)[rows] for name in Score._fields}

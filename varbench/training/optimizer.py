@@ -13,38 +13,38 @@ import optax
 
 from varbench.errors import InputError
 from varbench.training.recipe import Recipe
+from varbench.training.settings import Settings
 
 
-def optimizer_of(recipe: Recipe, *, steps: int) -> optax.GradientTransformation:
+def optimizer_of(recipe: Recipe, *, steps: int, settings: Settings | None = None) -> optax.GradientTransformation:
     """Clipping, weight decay, the optimizer and its schedule as one gradient transformation.
 
     Args:
         recipe: `optimizer`, `lr`, `momentum`, `nesterov`, `schedule`, `warmup`, `weight_decay` and `clip` are read.
         steps: Optimizer steps of the whole run, for the cosine.
+        settings: Numbers to use in place of the recipe's, traced or not; those that are zero in the recipe stay unused.
 
     Raises:
         InputError: If optax has no such optimizer, it cannot be used here, or the warm-up is longer than the run.
     """
-    rate = _schedule(recipe, steps=steps)
-    clip = optax.identity() if recipe.clip is None else optax.clip_by_global_norm(recipe.clip)
+    use: Any = recipe if settings is None else settings
+    rate = _schedule(recipe, use.lr, steps=steps)
+    clip = optax.identity() if recipe.clip is None else optax.clip_by_global_norm(use.clip)
+    decay = optax.add_decayed_weights(use.weight_decay) if recipe.weight_decay else optax.identity()
     if recipe.optimizer == "sgd":
-        sgd = optax.sgd(rate, momentum=recipe.momentum or None, nesterov=recipe.nesterov)
-        return optax.chain(clip, _l2(recipe), sgd)
+        sgd = optax.sgd(rate, momentum=use.momentum if recipe.momentum else None, nesterov=recipe.nesterov)
+        return optax.chain(clip, decay, sgd)
     make = _by_name(recipe.optimizer)
     try:
         if "weight_decay" in inspect.signature(make).parameters:
-            optimizer = optax.chain(clip, make(rate, weight_decay=recipe.weight_decay))
+            optimizer = optax.chain(clip, make(rate, weight_decay=use.weight_decay))
         else:
-            optimizer = optax.chain(clip, _l2(recipe), make(rate))
+            optimizer = optax.chain(clip, decay, make(rate))
         _try(optimizer)
     except (TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"recipe.optimizer = {recipe.optimizer!r} cannot be used here: {reason}") from None
     return optimizer
-
-
-def _l2(recipe: Recipe) -> optax.GradientTransformation:
-    return optax.add_decayed_weights(recipe.weight_decay) if recipe.weight_decay else optax.identity()
 
 
 def _by_name(name: str) -> Callable[..., optax.GradientTransformation]:
@@ -72,14 +72,14 @@ def _takes_rate(function: Callable[..., Any]) -> bool:
     return bool(parameters) and parameters[0].name == "learning_rate" and required in (["learning_rate"], [])
 
 
-def _schedule(recipe: Recipe, *, steps: int) -> optax.Schedule:
+def _schedule(recipe: Recipe, lr: Any, *, steps: int) -> optax.Schedule:
+    """The learning rate, a number, times a course of shape 1 that optax makes."""
     if recipe.warmup >= steps and recipe.warmup:
         raise InputError(f"recipe.warmup = {recipe.warmup}: it must be shorter than the run of {steps} steps")
+    course = optax.constant_schedule(1.0)
     if recipe.schedule == "cosine":
-        after = optax.cosine_decay_schedule(recipe.lr, steps - recipe.warmup)
-    else:
-        after = optax.constant_schedule(recipe.lr)
-    if not recipe.warmup:
-        return after
-    rising = optax.linear_schedule(recipe.lr / recipe.warmup, recipe.lr, recipe.warmup - 1 or 1)
-    return optax.join_schedules([rising, after], [recipe.warmup])
+        course = optax.cosine_decay_schedule(1.0, steps - recipe.warmup)
+    if recipe.warmup:
+        rising = optax.linear_schedule(1.0 / recipe.warmup, 1.0, recipe.warmup - 1 or 1)
+        course = optax.join_schedules([rising, course], [recipe.warmup])
+    return lambda count: lr * course(count)

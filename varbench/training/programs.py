@@ -1,0 +1,93 @@
+"""Compiled programs: one for each form of recipe, shared by all recipes of that form in a process."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from varbench.models import Model, Options, build
+from varbench.training.evaluation import EVALUATION_BLOCK
+from varbench.training.recipe import Recipe
+from varbench.training.run import make_run
+from varbench.training.settings import Form
+
+CURVE_EXAMPLES = 2_000
+
+KEPT = 32
+"""So many forms keep their programs; the one that was used longest ago goes first."""
+
+
+def model_for(recipe: Recipe, *, shape: tuple[int, ...], classes: int, convolution: str) -> Model:
+    """The recipe's model for examples of a shape."""
+    return build(
+        Options(
+            model=recipe.model,
+            shape=shape,
+            classes=classes,
+            hidden=recipe.hidden,
+            blocks=recipe.blocks,
+            norm=recipe.norm,
+            dropout=recipe.dropout,
+            convolution=convolution,
+            dtype=jnp.bfloat16 if recipe.precision == "bfloat16" else None,
+        )
+    )
+
+
+class Programs:
+    """The functions of one run, batched over the lanes of a block and compiled when they are first called.
+
+    Attributes:
+        traces: How often each program was traced: once for each shape of data, or something is wrong.
+    """
+
+    def __init__(self, form: Form):
+        self.form = form
+        self.traces: Counter[str] = Counter()
+        self.model = model_for(
+            form.recipe, shape=form.shape, classes=form.classes, convolution=form.strategy.convolution
+        )
+        run = make_run(form, self.model, evaluation_block=EVALUATION_BLOCK, curve_examples=CURVE_EXAMPLES)
+        self.begin = self._compiled("begin", run.begin, lanes=1)
+        self.advance = self._compiled("advance", run.advance, lanes=3, donate=(0,))
+        self.score = self._compiled("score", run.score, lanes=1)
+        self.finish = self._compiled("finish", run.finish, lanes=2)
+        self.snapshot = self._compiled("snapshot", run.snapshot, lanes=1)
+
+    def trace(self, levels: Any, arrays: Any, settings: Any, *, snapshots: bool) -> None:
+        """Trace every program once, here, so that the threads of several devices find it traced."""
+        carry, fixed, _ = self.begin.eval_shape(levels, arrays, settings)
+        step = np.int32(0)
+        self.advance.eval_shape(carry, fixed, levels, arrays, settings, step, step)
+        self.score.eval_shape(carry, arrays, settings, step)
+        self.finish.eval_shape(carry, fixed, arrays, settings)
+        if snapshots:
+            self.snapshot.eval_shape(carry)
+
+    def _compiled(self, name: str, function: Callable[..., Any], *, lanes: int, donate: tuple[int, ...] = ()) -> Any:
+        """One run's function over the lanes of a block; the first `lanes` arguments are per run."""
+
+        def batched(*args: Any) -> Any:
+            self.traces[name] += 1
+            mine, shared = args[:lanes], args[lanes:]
+            if self.form.strategy.batching == "map":
+                return lax.map(lambda lane: function(*lane, *shared), mine)
+            return jax.vmap(lambda *lane: function(*lane, *shared))(*mine)
+
+        # The random initialization runs once, but is slow to optimize: level 1 compiles it six times faster.
+        quick = name == "begin" and self.form.platform == "cpu"
+        options = {"xla_backend_optimization_level": 1} if quick else None
+        return jax.jit(batched, donate_argnums=donate, compiler_options=options)
+
+
+@functools.lru_cache(maxsize=KEPT)
+def shared_programs(form: Form) -> Programs:
+    """The programs of a form: the same object for equal forms, compiled once in a process."""
+    return Programs(form)
