@@ -199,7 +199,7 @@ def test_scores_of_ensembles(size):
         drawn = member_subsets(16, size, limit=150, generator=rng)
         single = brier_per_run(logits, right)
         estimate = subset_mean_estimate(
-            subset_scores(logits, right, drawn.members, bins=15).accuracy,
+            subset_scores(logits, right, [drawn.members], bins=15)[0].accuracy,
             drawn.members,
             base=0.0,
             base_left_out=np.zeros(16),

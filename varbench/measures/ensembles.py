@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, combinations
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from varbench.measures.blocks import blocks
+from varbench.measures.member_sums import chain_steps, member_sums
 from varbench.measures.scores import confidence_gaps, softmax
 
 SMALLEST = 1e-300
@@ -48,7 +49,8 @@ def member_subsets(n_runs: int, size: int, *, limit: int, generator: np.random.G
         generator: Draws the random subsets; untouched where all are listed.
 
     Returns:
-        Members [S, M]; random subsets are uniform and may repeat.
+        Members [S, M]; random subsets are uniform and may repeat. Those of a larger size begin with those of a smaller
+        one that a generator in the same state draws.
     """
     if math.comb(n_runs, size) <= limit:
         listed = chain.from_iterable(combinations(range(n_runs), size))
@@ -66,7 +68,8 @@ def disjoint_pairs(n_runs: int, size: int, *, limit: int, generator: np.random.G
         generator: Draws the random pairs; untouched where all are listed.
 
     Returns:
-        Members [S, 2, M].
+        Members [S, 2, M]. Two random ensembles together are the first of the pair of the double size that a generator
+        in the same state draws.
     """
     if math.comb(n_runs, 2 * size) * math.comb(2 * size, size) // 2 <= limit:
         pairs = []
@@ -80,47 +83,67 @@ def disjoint_pairs(n_runs: int, size: int, *, limit: int, generator: np.random.G
 
 
 def subset_scores(
-    logits: Float[np.ndarray, "R E K"], labels: Int[np.ndarray, " E"], members: Int[np.ndarray, "S M"], *, bins: int
-) -> SubsetScores:
+    logits: Float[np.ndarray, "R E K"],
+    labels: Int[np.ndarray, " E"],
+    chain: Sequence[Int[np.ndarray, "_ _"]],
+    *,
+    bins: int,
+) -> list[SubsetScores]:
     """Accuracy, cross-entropy, Brier score and calibration error of each ensemble's averaged probabilities.
 
     The members' probabilities are averaged (not their logits, not their scores); argmax, −log and
-    ‖p − onehot‖² are taken of the average. Averages are one float64 matrix product for a block of examples.
+    ‖p − onehot‖² are taken of the average, in float64, a block of examples at a time. Ensembles that begin with those
+    before them in the chain take only their other members' time (see `member_sums`).
 
     Args:
         logits: Finite logits.
         labels: Right labels in 0..K−1.
-        members: Runs in each ensemble.
+        chain: Runs [S, M] in each ensemble, for one or more sizes.
         bins: Equal-width bins of the confidence, for the calibration error (see `ece_per_run`).
+
+    Returns:
+        The scores of each link of the chain.
     """
-    averaging = _averaging(members, n_runs=len(logits))
-    right, loss, brier = (np.zeros(len(members)) for _ in range(3))
-    gaps = np.zeros((len(members), bins))
-    for part, averaged in _averaged_blocks(logits, averaging):
+    steps = chain_steps(chain, n_runs=len(logits))
+    tallies = [(np.zeros((3, len(members))), np.zeros((len(members), bins))) for members in chain]
+    for part, probabilities in _class_blocks(logits, chain):
         truth = labels[part]
-        of_truth = averaged[truth, :, np.arange(truth.size)].T
-        correct = _top_labels(averaged) == truth
-        right += np.count_nonzero(correct, axis=1)
-        gaps += confidence_gaps(averaged.max(axis=0), correct, bins=bins)
-        loss -= np.log(np.maximum(of_truth, SMALLEST)).sum(axis=1)
-        brier += np.einsum("kse,kse->s", averaged, averaged) + (1.0 - 2.0 * of_truth).sum(axis=1)
-    return SubsetScores(*(total / labels.size for total in (right, loss, brier, np.abs(gaps).sum(axis=1))))
+        for members, (sums, gaps), (_, total) in zip(chain, tallies, member_sums(probabilities, steps), strict=True):
+            averaged = total / members.shape[1]
+            of_truth = averaged[:, truth, np.arange(truth.size)]
+            confidence = averaged.max(axis=1)
+            correct = _is_top(averaged, confidence, of_truth, truth)
+            gaps += confidence_gaps(confidence, correct, bins=bins)
+            sums[0] += np.count_nonzero(correct, axis=1)
+            sums[1] -= np.log(np.maximum(of_truth, SMALLEST)).sum(axis=1)
+            sums[2] += np.einsum("ske,ske->s", averaged, averaged) + (1.0 - 2.0 * of_truth).sum(axis=1)
+    totals = [(*sums, np.abs(gaps).sum(axis=1)) for sums, gaps in tallies]
+    return [SubsetScores(*(total / labels.size for total in of_link)) for of_link in totals]
 
 
-def pair_disagreement(logits: Float[np.ndarray, "R E K"], members: Int[np.ndarray, "S 2 M"]) -> Float[np.ndarray, " S"]:
+def pair_disagreement(
+    logits: Float[np.ndarray, "R E K"], chain: Sequence[Int[np.ndarray, "_ 2 _"]]
+) -> list[Float[np.ndarray, " _"]]:
     """Fraction of examples on which two disjoint ensembles predict different labels, for each pair of ensembles.
 
     Args:
         logits: Finite logits.
-        members: From `disjoint_pairs`.
+        chain: [S, 2, M] from `disjoint_pairs`, for one or more sizes; where the first ensemble is the pair before, its
+            sums are used again.
+
+    Returns:
+        The fractions of each link of the chain.
     """
-    n_pairs, _, size = members.shape
-    averaging = _averaging(members.reshape(2 * n_pairs, size), n_runs=len(logits))
-    differing = np.zeros(n_pairs)
-    for _, averaged in _averaged_blocks(logits, averaging):
-        predicted = _top_labels(averaged).reshape(n_pairs, 2, -1)
-        differing += np.count_nonzero(predicted[:, 0] != predicted[:, 1], axis=1)
-    return differing / logits.shape[1]
+    # The second ensemble of a pair is what comes on top of the first.
+    flat = [members.reshape(len(members), -1) for members in chain]
+    halves = [part for both in flat for part in (both[:, : both.shape[1] // 2], both)]
+    steps = chain_steps(halves, n_runs=len(logits))
+    differing = [np.zeros(len(members)) for members in chain]
+    for _, probabilities in _class_blocks(logits, halves):
+        sums = member_sums(probabilities, steps)
+        for count, first, both in zip(differing, sums, sums, strict=True):
+            count += np.count_nonzero(_top_labels(first.total) != _top_labels(both.added), axis=1)
+    return [count / logits.shape[1] for count in differing]
 
 
 def brier_spread_row_sums(logits: Float[np.ndarray, "R E K"]) -> Float[np.ndarray, " R"]:
@@ -146,28 +169,36 @@ def _random_subsets(n_runs: int, size: int, *, count: int, generator: np.random.
     return np.stack([generator.permutation(n_runs)[:size] for _ in range(count)])
 
 
-def _averaging(members: Int[np.ndarray, "S M"], *, n_runs: int) -> Float[np.ndarray, "S R"]:
-    """Row s holds 1/M for the members of ensemble s and 0 elsewhere."""
-    averaging = np.zeros((len(members), n_runs))
-    np.put_along_axis(averaging, members, 1.0 / members.shape[1], axis=1)
-    return averaging
+def _class_blocks(
+    logits: Float[np.ndarray, "R E K"], chain: Sequence[Int[np.ndarray, "_ _"]]
+) -> Iterator[tuple[slice, Float[np.ndarray, "R K e"]]]:
+    """Probabilities, examples last, of as many examples at a time as the sums of the longest link allow."""
+    n_runs, n_examples, n_classes = logits.shape
+    longest = max([n_runs, *map(len, chain)])
+    for part in blocks(n_examples, bytes_each=8 * n_classes * longest):
+        yield part, np.ascontiguousarray(np.swapaxes(softmax(logits[:, part]), 1, 2))
 
 
-def _averaged_blocks(
-    logits: Float[np.ndarray, "R E K"], averaging: Float[np.ndarray, "S R"]
-) -> Iterator[tuple[slice, Float[np.ndarray, "K S e"]]]:
-    """The averaged probabilities of every ensemble, classes first, a block of examples at a time."""
-    _, n_examples, n_classes = logits.shape
-    for part in blocks(n_examples, bytes_each=8 * n_classes * max(averaging.shape)):
-        probabilities = np.ascontiguousarray(np.moveaxis(softmax(logits[:, part]), 2, 0))
-        yield part, averaging @ probabilities
+def _is_top(
+    averaged: Float[np.ndarray, "S K e"],
+    largest: Float[np.ndarray, "S e"],
+    of_truth: Float[np.ndarray, "S e"],
+    truth: Int[np.ndarray, " e"],
+) -> Bool[np.ndarray, "S e"]:
+    """Whether the right class is the first largest; labels are formed only where some classes are equally large."""
+    if np.count_nonzero(averaged == largest[:, None]) == largest.size:
+        return of_truth == largest
+    return _top_labels(averaged) == truth
 
 
-def _top_labels(averaged: Float[np.ndarray, "K S e"]) -> Int[np.ndarray, "S e"]:
+def _top_labels(averaged: Float[np.ndarray, "S K e"]) -> Int[np.ndarray, "S e"]:
     """First largest class; one pass for a class is several times faster than argmax over a short axis."""
-    largest = averaged[0].copy()
-    labels = np.zeros(largest.shape, dtype=np.int32)
-    for label in range(1, len(averaged)):
-        labels[averaged[label] > largest] = label
-        np.maximum(largest, averaged[label], out=largest)
+    n_classes = averaged.shape[1]
+    largest = averaged[:, 0].copy()
+    kind = np.min_scalar_type(-n_classes)
+    labels = np.zeros(largest.shape, dtype=kind)
+    for label in range(1, n_classes):
+        # Later labels are larger, so the maximum keeps the last one that exceeded all before it.
+        np.maximum(labels, np.multiply(averaged[:, label] > largest, label, dtype=kind), out=labels)
+        np.maximum(largest, averaged[:, label], out=largest)
     return labels

@@ -133,27 +133,31 @@ def ensemble_disagreement(population: PopulationArrays, *, level: float, key: in
     """Mean over pairs of disjoint ensembles; M = 1 is the disagreement of the usable runs, over all pairs."""
     logits, n_examples = population.usable_logits, population.n_examples
     n_runs = len(logits)
-    curve: list[tuple[At, Estimate]] = []
-    for size in ensemble_sizes(n_runs):
-        if size == 1:
-            labels = predicted_labels(logits)
-            row_sums = disagreement_row_sums(labels, vote_counts(labels, n_classes=population.n_classes))
-            estimate = pair_mean_estimate(row_sums, level=level, n_examples=n_examples, bounds=FRACTION)
-        else:
-            random = generator(key, SUBSET_PAIRS, size)
-            members, exhaustive = disjoint_pairs(n_runs, size, limit=PAIR_LIMIT, generator=random)
-            estimate = subset_mean_estimate(
-                pair_disagreement(logits, members),
-                members.reshape(len(members), -1),
-                base=0.0,
-                base_left_out=np.zeros(n_runs),
-                exhaustive=exhaustive,
-                level=level,
-                n_examples=n_examples,
-                bounds=FRACTION,
-            )
+    sizes = ensemble_sizes(n_runs)
+    if not sizes:
+        return _too_few(population, level=level, needed=2)
+    labels = predicted_labels(logits)
+    row_sums = disagreement_row_sums(labels, vote_counts(labels, n_classes=population.n_classes))
+    curve: list[tuple[At, Estimate]] = [
+        (sizes[0], pair_mean_estimate(row_sums, level=level, n_examples=n_examples, bounds=FRACTION))
+    ]
+    pairs = [
+        disjoint_pairs(n_runs, size, limit=PAIR_LIMIT, generator=generator(key, SUBSET_PAIRS)) for size in sizes[1:]
+    ]
+    differing = pair_disagreement(logits, [chosen.members for chosen in pairs])
+    for size, (members, exhaustive), values in zip(sizes[1:], pairs, differing, strict=True):
+        estimate = subset_mean_estimate(
+            values,
+            members.reshape(len(members), -1),
+            base=0.0,
+            base_left_out=np.zeros(n_runs),
+            exhaustive=exhaustive,
+            level=level,
+            n_examples=n_examples,
+            bounds=FRACTION,
+        )
         curve.append((size, estimate))
-    return curve or _too_few(population, level=level, needed=2)
+    return curve
 
 
 def _curve(
@@ -184,7 +188,7 @@ def _point(
 
     The members' mean is known exactly over all subsets, so only the difference is left to the random ones.
     """
-    (members, exhaustive), scored = _subsets(population, size, key=key)
+    (members, exhaustive), scored = _subsets(population, key=key)[size]
     change = getattr(scored, score) - _per_run(population, score)[members].mean(axis=1)
     return subset_mean_estimate(
         change,
@@ -198,15 +202,22 @@ def _point(
     )
 
 
-def _subsets(population: PopulationArrays, size: int, *, key: int) -> tuple[Subsets, SubsetScores]:
-    """The ensembles of one size and their scores, shared by the measures of the curve."""
+def _subsets(population: PopulationArrays, *, key: int) -> dict[int, tuple[Subsets, SubsetScores]]:
+    """The ensembles of every size from 2 and their scores, shared by the measures of the curve.
 
-    def compute() -> tuple[Subsets, SubsetScores]:
+    All sizes are drawn by the same stream: each random ensemble begins with one of half its size.
+    """
+
+    def compute() -> dict[int, tuple[Subsets, SubsetScores]]:
         logits = population.usable_logits
-        chosen = member_subsets(len(logits), size, limit=SUBSET_LIMIT, generator=generator(key, SUBSETS, size))
-        return chosen, subset_scores(logits, population.labels, chosen.members, bins=ECE_BINS)
+        sizes = ensemble_sizes(len(logits))[1:]
+        chosen = [
+            member_subsets(len(logits), size, limit=SUBSET_LIMIT, generator=generator(key, SUBSETS)) for size in sizes
+        ]
+        scored = subset_scores(logits, population.labels, [subsets.members for subsets in chosen], bins=ECE_BINS)
+        return dict(zip(sizes, zip(chosen, scored, strict=True), strict=True))
 
-    return population.derived(("ensembles", size, key), compute)
+    return population.derived(("ensembles", key), compute)
 
 
 def _per_run(population: PopulationArrays, score: str) -> Float[np.ndarray, " r"]:
