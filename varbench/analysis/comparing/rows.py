@@ -1,4 +1,17 @@
-"""Differences of two arms, measure by measure: paired where levels match, from estimates where there are no runs."""
+"""Differences of two arms, measure by measure.
+
+Three ways, by what is known of the measure:
+
+- the means over runs in `PER_RUN` (accuracy, error, loss, Brier score, calibration error, training scores): from the
+  values of the runs, paired where levels match, otherwise as independent runs (Welch);
+- `disagreement` of matched runs: by leaving out a run of both;
+- all others (spreads, ensembles, weights, and what takes the trained networks: barriers, representations,
+  attributions, curvature), all with a position, and whatever only a report tells: the standard errors of the two
+  estimates are combined as those of independent runs. What matched runs share does not cancel then: where it makes
+  the two estimates go up and down together, the interval is too wide and the p value too large.
+
+A run directory is compared without its networks, so what takes them is compared between reports, which hold it.
+"""
 
 from __future__ import annotations
 

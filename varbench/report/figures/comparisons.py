@@ -109,10 +109,11 @@ def _caption(pair: Pair, rows: Sequence[Difference]) -> str:
         f"{method} ({', '.join(labels)})" if len(labels) <= 4 else f"{method} ({len(labels)} measures)"
         for method, labels in methods.items()
     )
+    paired = [row.label.rstrip(" ↑↓") for row in rows if row.paired and row.gap.value is not None]
     tested = sum(row.p is not None and row.at is None for row in pair.differences)
     sentence = (
-        f"Intervals of the differences: {told or 'none'}. p values are two-sided; Holm's are adjusted over the "
-        f"{tested} measures without a position, of all comparisons on this page together."
+        f"Intervals of the differences: {told or 'none'}. {_pairing(paired, len(rows))} p values are two-sided; Holm's "
+        f"are adjusted over the {tested} measures without a position, of all comparisons on this page together."
     )
     if any(row.improvement is not None for row in rows):
         a, b = pair.letters
@@ -121,6 +122,18 @@ def _caption(pair: Pair, rows: Sequence[Difference]) -> str:
             "direction is better, larger)."
         )
     return sentence
+
+
+def _pairing(paired: Sequence[str], total: int) -> str:
+    """Of which measures runs with the same levels were compared with each other, and what holds for the others."""
+    if not paired:
+        return "No runs are paired: the two count as independent."
+    if len(paired) == total:
+        return "Runs of the same levels are paired, so what they share cancels."
+    return (
+        f"Runs of the same levels are paired for {', '.join(paired)}, so what they share cancels; for the others the "
+        "two count as independent, and where matched runs share much, their intervals are too wide."
+    )
 
 
 def _at(row: Difference) -> Cell:
