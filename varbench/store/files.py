@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 from varbench.errors import InputError
+
+_UNFINISHED = re.compile(r"\..+\.[0-9]+\.tmp|.+\.[0-9a-f]{32}\.partial")
+"""Temporary files: of `write_atomically`, with the number of its process, and of Zarr, with a random one."""
 
 
 def sha256(content: bytes) -> str:
@@ -38,6 +42,17 @@ def write_atomically(path: Path, content: bytes) -> None:
     finally:
         temporary.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove the temporary files that killed writers left anywhere below a folder; links are not followed.
+
+    Only for the one who holds the folder's lock: then nobody else is writing there.
+    """
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            if _UNFINISHED.fullmatch(name):
+                Path(parent, name).unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:

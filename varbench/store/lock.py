@@ -9,11 +9,14 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from varbench.errors import InputError
+from varbench.store.files import remove_unfinished
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the run directory for writing; the operating system lets go of it when the process ends, however it ends.
+
+    What writers that were killed left unfinished there is removed.
 
     Raises:
         InputError: If another process holds it.
@@ -27,6 +30,7 @@ def locked(folder: Path) -> Iterator[None]:
             f"another process is writing to {folder}: wait until it is done, or give another --out"
         ) from None
     try:
+        remove_unfinished(folder)
         yield
     finally:
         lock.release()
