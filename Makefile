@@ -9,6 +9,11 @@ SHELL := /bin/bash
 DRIVER := $(shell nvidia-smi --query-gpu=driver_version --format=csv,noheader 2>/dev/null | head -n 1 | cut -d. -f1 | grep -E '^[0-9]+$$')
 GPU ?= $(if $(DRIVER),$(if $(filter 1,$(shell test $(DRIVER) -ge 580 && echo 1)),cuda13,cuda12),none)
 EXTRA := $(filter-out none,$(GPU))
+ifneq ($(filter bench bench-smoke reference,$(MAKECMDGOALS)),)
+ifneq ($(words $(GPU))/$(words $(filter cuda12 cuda13 none,$(GPU))),1/1)
+$(error GPU=$(GPU) is unknown: give cuda12, cuda13 or none, or leave it away to have the driver asked)
+endif
+endif
 
 .PHONY: help bench bench-smoke reference test check format clean
 .DEFAULT_GOAL := help
