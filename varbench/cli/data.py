@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as json_
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,7 @@ def data(
     name: tyro.conf.Positional[str],
     directory: Path | None = None,
     quiet: bool = False,
+    json: bool = False,
 ) -> int:
     """Download a data set (fetch), or load it and say what it is (check).
 
@@ -23,13 +25,29 @@ def data(
         name: Name of a data set, or for check the path of an .npz file.
         directory: Where the files go; default VARBENCH_DATA or the user's cache.
         quiet: No progress.
+        json: Print the files, or what was loaded, as JSON.
     """
     from varbench.data import fetch, load
 
     if action == "fetch":
-        fetch(name, directory, progress=not quiet)
+        files = fetch(name, directory, progress=not quiet)
+        if json:
+            print(json_.dumps({"name": name, "files": [str(path) for path in files]}, indent=1))
         return 0
     dataset = load(name, directory=directory)
+    if json:
+        facts = {
+            "name": dataset.name,
+            "train": len(dataset.y_train),
+            "test": len(dataset.y_test),
+            "shape": list(dataset.shape),
+            "classes": dataset.classes,
+            "checksum": dataset.checksum(),
+            "verified": dataset.verified,
+            "note": dataset.note,
+        }
+        print(json_.dumps(facts, indent=1))
+        return 0
     shape = " × ".join(map(str, dataset.shape))
     print(
         f"{dataset.name}: {len(dataset.y_train):,} training and {len(dataset.y_test):,} test examples of shape "
