@@ -139,6 +139,31 @@ def test_verify_names_a_file_with_one_changed_byte(rundir: Path, capsys: pytest.
     assert main(["judge", str(rundir)]) == 2
 
 
+@pytest.mark.parametrize("edit", [lambda text: text.replace("0.01", "0.02"), lambda text: text + "# mine\n", None])
+def test_status_names_an_edited_copy_of_the_recipe(rundir: Path, edit, capsys: pytest.CaptureFixture[str]) -> None:
+    path = rundir / "recipe.toml"
+    assert main(["status", str(rundir), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["broken_files"] == []
+    if edit is None:
+        path.unlink()
+    else:
+        assert edit(path.read_text()) != path.read_text()
+        path.write_text(edit(path.read_text()))
+    assert main(["status", str(rundir), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["broken_files"] == ["recipe.toml"]
+    assert main(["status", str(rundir)]) == 0
+    assert "recipe.toml is missing or its bytes have changed" in capsys.readouterr().out
+
+
+def test_verify_names_an_edited_copy_of_the_recipe(rundir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = rundir / "recipe.toml"
+    path.write_text(path.read_text().replace("0.01", "0.02"))
+    assert main(["verify", str(rundir), "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert (found["sound"], found["broken_files"]) == (False, ["recipe.toml"])
+    assert {run["agreement"] for p in found["populations"] for run in p["runs"]} == {"bitwise"}
+
+
 def test_status_counts(rundir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (rundir / "digits-mlp" / "commits" / "00001.json").unlink()
     assert main(["status", str(rundir), "--json"]) == 0

@@ -78,7 +78,7 @@ def status(rundir: tyro.conf.Positional[Path], json: bool = False) -> int:
         json: Print as JSON.
     """
     from varbench.store import PopulationStore
-    from varbench.studies.request import read_study
+    from varbench.studies.request import broken_recipe_file, read_study
 
     record = read_study(rundir)
     rows = []
@@ -97,14 +97,17 @@ def status(rundir: tyro.conf.Positional[Path], json: bool = False) -> int:
                 "broken_files": store.broken_files(),
             }
         )
+    broken = broken_recipe_file(rundir)
     if json:
-        print(json_.dumps({"command": record["command"], "populations": rows}, indent=1))
+        print(json_.dumps({"command": record["command"], "broken_files": broken, "populations": rows}, indent=1))
         return 0
     for row in rows:
         planned = "not started" if row["planned"] is None else f"{row['finished']}/{row['planned']} runs"
         extra = f", {row['diverged']} diverged" if row["diverged"] else ""
         extra += f", {len(row['broken_files'])} files broken" if row["broken_files"] else ""
         print(f"{row['population']}: {planned}{extra}")
+    for name in broken:
+        print(f"{name} is missing or its bytes have changed: restore it")
     print(f"continue with: {record['command']}")
     return 0
 

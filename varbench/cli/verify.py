@@ -26,6 +26,7 @@ def verify(rundir: tyro.conf.Positional[Path], all: bool = False, quiet: bool = 
         quiet: No progress.
         json: Print as JSON.
     """
+    from varbench.studies.request import broken_recipe_file
     from varbench.studies.verify import verify as verified
     from varbench.training.devices import prepare
 
@@ -43,10 +44,13 @@ def verify(rundir: tyro.conf.Positional[Path], all: bool = False, quiet: bool = 
     checks = verified(rundir, everything=all, listen=listen)
     if sys.stderr.isatty() and not quiet:
         print("\r\033[K", end="", file=sys.stderr)
-    sound = all_sound(checks)
+    broken = broken_recipe_file(rundir)
+    sound = all_sound(checks) and not broken
     if json:
-        print(json_.dumps({"sound": sound, "populations": [check.as_dict() for check in checks]}, indent=1))
+        found = {"sound": sound, "broken_files": broken, "populations": [check.as_dict() for check in checks]}
+        print(json_.dumps(found, indent=1))
     else:
+        _print_broken(broken, indent="")
         for check in checks:
             _print(check)
         print("The same bits." if sound else "NOT the same bits.")
@@ -68,7 +72,11 @@ def _print(check: PopulationCheck) -> None:
             f"  farthest off: weight distance {worst.weight_distance:.2g}, a probability by "
             f"{worst.probability_difference:.2g}, {100 * worst.flips:.2g} % of the predictions flip"
         )
-    for name in check.broken_files:
-        print(f"  this file is missing or its bytes have changed: {name}")
+    _print_broken(check.broken_files, indent="  ")
     for key, (then, now) in check.environment_differences.items():
         print(f"  {key} differs: {then!r} then, {now!r} now")
+
+
+def _print_broken(names: tuple[str, ...], *, indent: str) -> None:
+    for name in names:
+        print(f"{indent}this file is missing or its bytes have changed: {name}")

@@ -93,6 +93,22 @@ def read_study(out: Path) -> dict[str, Any]:
     return record
 
 
+def broken_recipe_file(out: Path) -> tuple[str, ...]:
+    """The copy of the user's own recipe, if it is missing or its bytes have changed; nothing otherwise.
+
+    Raises:
+        InputError: As `read_study`.
+    """
+    asked = read_study(out)["request"]["recipe"]
+    if asked is None:
+        return ()
+    recipe = recipe_from_dict(asked, where=str(out / "study.json"))
+    lines = [line for line in recipe.toml().splitlines(keepends=True) if line.split(" = ")[0] in asked]
+    path = out / RECIPE_FILE
+    sound = path.is_file() and path.read_bytes() == "".join(lines).encode()
+    return () if sound else (RECIPE_FILE,)
+
+
 def request_of(out: Path) -> Request:
     """The request that a run directory answers.
 
