@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1] / "varbench"
 
 ORDER = [
     "errors",
+    "refusals",
     "version",
     "keys",
     "parameters",

@@ -36,6 +36,9 @@ def refused(capsys: pytest.CaptureFixture[str], words: list[str]) -> str:
         ([*STUDY, "--recipe.data", "mnist-1d", "--out", "x"], ["mnist-1d", "mnist1d"]),
         ([*STUDY, "--recipe.model", "mpl", "--out", "x"], ["'mpl'", "'mlp'"]),
         ([*STUDY, "--recipe.optimizer", "adm", "--out", "x"], ["'adm'", "'adam'"]),
+        ([*STUDY, "--recipe.learning_rate", "3", "--out", "x"], ["'learning_rate'", "did you mean --recipe.lr?"]),
+        ([*STUDY, "--recipe.batchsize=3", "--out", "x"], ["'batchsize'", "did you mean --recipe.batch-size?"]),
+        ([*STUDY, "--recipe.zzz", "3", "--out", "x"], ["'zzz': known are --recipe.data, "]),
         ([*STUDY, "--recipe.lr", "-1", "--out", "x"], ["recipe.lr = -1"]),
         ([*STUDY, "--recipe.batch-size", "100000", "--out", "x"], ["recipe.batch_size = 100000", "4000"]),
         ([*STUDY, "--recipe.batch-size", "0", "--out", "x"], ["recipe.batch_size = 0"]),
@@ -77,6 +80,16 @@ def test_a_recipe_file_with_a_typo(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "did you mean 'batch_size'" in message
     path.write_text("lr = = 1")
     assert "not a TOML file" in refused(capsys, [*STUDY, "--recipe-file", str(path), "--out", str(tmp_path / "x")])
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc")
+def test_a_folder_where_nobody_can_make_files(
+    finished: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "nobody can make files in /proc" in refused(capsys, [*command, "--out", "/proc/foo"])
+    message = refused(capsys, ["report", str(finished), "--out", "/proc/foo"])
+    assert "nobody can make files in /proc" in message
+    assert message.endswith("give another folder")
 
 
 def test_arrays_with_a_nan_name_the_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

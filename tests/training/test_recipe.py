@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from varbench.errors import InputError
+from varbench.training.fields import OTHER_NAMES, field_meant
 from varbench.training.recipe import Recipe, field_meanings, recipe_from_dict, recipe_from_toml
 
 GOLDEN = (
@@ -71,7 +72,12 @@ def test_toml_gives_the_recipe_with_and_without_its_table(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("learning_rate = 1", "no field 'learning_rate'"),
+        ("learning_rate = 1", "no field 'learning_rate': did you mean 'lr'?"),
+        ("learning-rat = 1", "no field 'learning-rat': did you mean 'lr'?"),
+        ("wd = 1", "no field 'wd': did you mean 'weight_decay'?"),
+        ("bs = 1", "no field 'bs': did you mean 'batch_size'?"),
+        ("epoch = 1", "no field 'epoch': did you mean 'epochs'?"),
+        ("Batch_Size = 1", "no field 'Batch_Size': did you mean 'batch_size'?"),
         ("batchsize = 1", "no field 'batchsize': did you mean 'batch_size'?"),
         ("[recipe]\nstep = 1", "no field 'step': did you mean 'steps'?"),
         ("[receipt]\nlr = 1", "no field 'receipt'"),
@@ -87,6 +93,14 @@ def test_a_recipe_file_with_a_mistake_is_refused(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(InputError, match=message):
         recipe_from_toml(path)
+
+
+def test_other_names_are_no_fields_and_lead_to_one():
+    fields = {field.name for field in dataclasses.fields(Recipe)}
+    assert set(OTHER_NAMES.values()) <= fields
+    assert fields.isdisjoint(OTHER_NAMES)
+    assert all(field_meant(other, fields) == field for other, field in OTHER_NAMES.items())
+    assert field_meant("zzz", fields) is None
 
 
 def test_a_recipe_file_that_cannot_be_read_is_refused(tmp_path):

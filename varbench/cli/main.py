@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-import errno
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from varbench.cli import analyze, compare, data, env, judge, plan, report, run, show, verify
+from varbench.cli.recipe_flags import unknown_recipe_flag
 from varbench.errors import InputError
+from varbench.refusals import cause
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "run": run.run,
@@ -29,22 +30,6 @@ DESCRIPTION = (
     "How different is the model that comes out when the very same pipeline is trained again? "
     "Start with: varbench run identical-pipelines --budget smoke --out runs/first"
 )
-
-_DISK = {
-    errno.ENOSPC: "no space is left on the disk; what was committed is safe: make room and run the same command again",
-    errno.EDQUOT: "the disk quota is used up; what was committed is safe: make room and run the same command again",
-    errno.EACCES: "there is no permission to write or read there",
-    errno.EPERM: "the operation is not permitted there",
-    errno.EROFS: "the file system is read-only",
-    errno.ENOTDIR: "a part of the path is a file and not a folder",
-    errno.EISDIR: "that is a folder and not a file",
-    errno.EEXIST: "a file of that name is in the way",
-    errno.ENAMETOOLONG: "the name is too long",
-    errno.ENOENT: "there is no such file or folder, and none can be made there",
-    errno.EFBIG: "a file would be larger than the system allows; what was committed is safe: raise the limit and run "
-    "the same command again",
-    errno.EIO: "the disk reports an error; what was committed before is safe",
-}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,6 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         hint = f"did you mean {near[0]!r}? " if near else ""
         print(f"varbench: unknown command {arguments[0]!r}: {hint}known are {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
+    unknown = unknown_recipe_flag(arguments)
+    if unknown:
+        print(f"varbench: {unknown}", file=sys.stderr)
+        return 2
     try:
         return _guarded(
             lambda: tyro.extras.subcommand_cli_from_dict(
@@ -91,9 +80,10 @@ def _guarded(command: Callable[[], Any]) -> int:
     except BrokenPipeError:
         return 0
     except OSError as error:
-        if error.errno not in _DISK:
+        found = cause(error)
+        if found is None:
             raise
-        message = f"{error.filename or 'the run directory'}: {_DISK[error.errno]}"
+        message = f"{error.filename or 'the run directory'}: {found}"
     except KeyboardInterrupt:
         print("\nvarbench: interrupted; what was committed is safe, and the same command continues", file=sys.stderr)
         return 130

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from varbench.errors import InputError
+from varbench.refusals import cause, remedy
 
 PAGE = "index.html"
 OWN_FILES = {"figures": (".svg", ".pdf"), "tables": (".csv", ".md", ".tex")}
@@ -23,7 +24,7 @@ def write_folder(out: Path, files: Mapping[str, bytes]) -> Path:
         InputError: `out` is a file or cannot be written.
     """
     if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file, a report needs a folder: give another --out")
+        raise InputError(f"{out} is a file, a report needs a folder: give another one")
     was_report = _is_report(out)
     try:
         for name in sorted(files, key=lambda name: (name == PAGE, name)):
@@ -32,7 +33,7 @@ def write_folder(out: Path, files: Mapping[str, bytes]) -> Path:
             _write(path, files[name])
     except OSError as error:
         raise InputError(
-            f"cannot write the report to {out}: {error.strerror or error}; free space or give another --out"
+            f"cannot write the report to {out}: {cause(error) or error.strerror or error}{remedy(error)}"
         ) from error
     if was_report:
         _remove_stale(out, files)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import difflib
 import hashlib
 import inspect
 import itertools
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from varbench.errors import InputError
+from varbench.training.fields import field_meant
 
 POSITIVE = ("lr", "clip")
 """Fields that must be greater than 0."""
@@ -160,8 +160,8 @@ def recipe_from_dict(fields: dict[str, Any], *, where: str) -> Recipe:
     known = [field.name for field in dataclasses.fields(Recipe)]
     for name in fields:
         if name not in known:
-            near = difflib.get_close_matches(str(name), known, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
+            meant = field_meant(str(name), known)
+            hint = f"did you mean {meant!r}? " if meant else ""
             raise InputError(f"{where}: a recipe has no field {name!r}: {hint}known are {', '.join(known)}")
     return Recipe(**fields)
 
