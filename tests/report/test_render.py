@@ -11,17 +11,19 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 import numpy as np
 import pytest
 
 from varbench.errors import InputError
-from varbench.report import render
+from varbench.report import links, render
 from varbench.report.numbers import Quantity
 
 from .synthetic import POPULATIONS, Population, build
 
 VOID = frozenset({"meta", "br", "link", "img", "hr", "input"})
+CSV = "data:text/csv;charset=utf-8,"
 NAUGHTY = '<script>alert("x")</script> & $x_1$ \\input{a} | [b](http://c) `d`'
 
 
@@ -128,7 +130,7 @@ def test_page_is_one_well_formed_file_that_loads_nothing(page):
     for tag, attributes in page.tags:
         target = attributes.get("href") or attributes.get("xlink:href") or ""
         if tag == "a":
-            assert target.startswith(("#", "tables/")) or target in ("analysis.json", "report.md")
+            assert target.startswith(("#", "tables/", CSV)) or target in ("analysis.json", "report.md")
         elif target:
             assert target.startswith(("#", "data:image/png;base64,"))
 
@@ -145,7 +147,38 @@ def test_identifiers_are_unique_and_links_lead_somewhere(page, report):
     ids = page.values("id")
     assert len(ids) == len(set(ids))
     for target in page.values("href"):
+        if target.startswith(CSV):
+            continue
         assert target.removeprefix("#") in ids if target.startswith("#") else (report / target).is_file()
+
+
+def test_small_tables_travel_inside_the_page_byte_for_byte(page, report):
+    links = [attributes for tag, attributes in page.tags if tag == "a" and (attributes["href"] or "").startswith(CSV)]
+    assert len(links) > 10
+    for link in links:
+        content = (report / "tables" / str(link["download"])).read_bytes()
+        assert unquote_to_bytes(str(link["href"]).removeprefix(CSV)) == content
+
+
+def test_large_tables_are_files_beside_the_page_and_it_says_so(document, quick_render, monkeypatch):
+    monkeypatch.setattr(links, "EMBEDDED_BYTES", 3000)
+    folder = quick_render(document)
+    large = {path.name: path.stat().st_size for path in (folder / "tables").glob("*.csv") if path.stat().st_size > 3000}
+    assert large
+    page = read_page(folder)
+    for name, size in large.items():
+        assert f"tables/{name}" in page.values("href")
+        assert f"tables/{name} , a file of {round(size / 1000)} kB in the folder of this page" in page.text
+    assert not set(large) & set(page.values("download"))
+
+
+def test_numbers_on_the_page_have_the_digits_of_their_intervals(page):
+    found = re.findall(r"([−\d.,]+)[^\d\[\n]{0,12}\[([−\d.,]+), ([−\d.,]+)\]", page.text)
+    assert len(found) > 50
+    assert [three for three in found if len({len(n.partition(".")[2]) for n in three}) > 1] == []
+    ranges = re.findall(r"([−\d.,]*\d)(?: %| nats)? to ([−\d.,]*\d)(?: %| nats)?(?:,|\))", page.text)
+    assert ranges
+    assert [two for two in ranges if len({len(n.partition(".")[2]) for n in two}) > 1] == []
 
 
 def test_tables_and_figures_are_accessible(page):
@@ -365,7 +398,7 @@ def test_failed_write_keeps_the_old_page_and_leaves_no_partial_file(minimal, qui
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", full_disk)
-    with pytest.raises(InputError, match="No space left on device"):
+    with pytest.raises(InputError, match=r"cannot write the report to .* no space is left on the disk"):
         render({**minimal, "title": "Newer"}, folder)
     assert (folder / "index.html").read_bytes() == before
     assert not [path for path in folder.rglob("*") if "partial" in path.name]

@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 
 from varbench.report.document import Document, Measure
 from varbench.report.escape import Safe, markdown
+from varbench.report.links import CsvLink
 from varbench.report.overview import ordered_measures
 from varbench.report.provenance import bibtex, facts, given
 from varbench.report.sections import Section
@@ -41,10 +42,15 @@ class Ruling:
 
 
 def page_context(
-    document: Document, sections: Sequence[Section], tables: Mapping[str, ReadableTable]
+    document: Document,
+    sections: Sequence[Section],
+    tables: Mapping[str, ReadableTable],
+    *,
+    links: Mapping[str, CsvLink],
 ) -> dict[str, Any]:
-    """Everything the templates use; they look nothing up themselves."""
+    """Everything the templates use; they look nothing up themselves. `links` lead to the CSV of each table by name."""
     return {
+        "links": links,
         "title": document.text("title"),
         "name": document.text("name"),
         "id": document.text("id"),
@@ -65,6 +71,7 @@ def page_html(context: Mapping[str, Any]) -> str:
     """The single-file page; everything that is not our own SVG or CSS is escaped."""
     environment = _environment(autoescape=True)
     environment.filters["flow"] = _flow
+    environment.filters["csv"] = lambda table: context["links"][table.name]
     environment.filters["svg"] = Markup  # written by matplotlib, which escapes its text
     return environment.get_template("page.html.j2").render(**context)
 

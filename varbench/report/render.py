@@ -26,6 +26,7 @@ def render(document: Mapping[str, Any], out: Path) -> Path:
     from varbench.report import page
     from varbench.report.canonical import canonical_json
     from varbench.report.document import read_document
+    from varbench.report.links import csv_link
     from varbench.report.output import write_folder
     from varbench.report.sections import sections_of
     from varbench.report.tables import readable
@@ -36,7 +37,9 @@ def render(document: Mapping[str, Any], out: Path) -> Path:
     overview = {table.name: table for table in _overview(view)}
     for table in overview.values():
         _add_table(table, files)
-    context = page.page_context(view, sections_of(blocks), {name: readable(table) for name, table in overview.items()})
+    read = {name: readable(table) for name, table in overview.items()}
+    links = {Path(name).stem: csv_link(Path(name).stem, files[name]) for name in files if name.endswith(".csv")}
+    context = page.page_context(view, sections_of(blocks), read, links=links)
     files["index.html"] = page.page_html(context).encode()
     files["report.md"] = page.page_markdown(context).encode()
     files["analysis.json"] = canonical_json(document).encode()
