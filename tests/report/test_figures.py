@@ -17,7 +17,7 @@ from matplotlib.text import Annotation
 from matplotlib.textpath import TextPath
 
 from varbench.report.document import read_document
-from varbench.report.figures import matrices, runs, tracks
+from varbench.report.figures import ensembles, matrices, runs, tracks
 from varbench.report.figures.registry import KINDS
 from varbench.report.figures.style import BASE, SMALLEST, WIDTH, axes_at, head, spread_offsets
 from varbench.report.figures.text import ellipsis, fitted, log_number, text_width
@@ -25,6 +25,7 @@ from varbench.report.figures.write import drawing, figure_pdf, figure_svg
 from varbench.report.numbers import Quantity
 from varbench.report.sections import TITLES
 
+CURVE = "ensemble_disagreement"
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -51,6 +52,26 @@ def test_kinds_are_registered_once_under_known_sections():
 def test_nothing_is_drawn_without_data(kind, minimal):
     assert not list(kind.panels(read_document(minimal)))
     assert not list(kind.tables(read_document(minimal)))
+
+
+@pytest.mark.parametrize(
+    ("n_runs", "reason"),
+    [
+        (8, "take all 8 runs, so that none are left to compare when the jackknife leaves out a run"),
+        (9, "too few of them"),  # leaving out one of 9 leaves 8: some other reason, which the estimate has to give
+    ],
+)
+def test_the_caption_says_why_a_band_stops(document, n_runs, reason):
+    name = document["conditions"][0]["condition"]
+    mine = {e["at"]: e for e in document["estimates"] if (e["condition"], e["measure"]) == (name, CURVE)}
+    last = {**mine[2], "at": 4, "low": None, "high": None, "n_runs": n_runs, "reason": "too few of them"}
+    document["estimates"] = [e for e in document["estimates"] if e not in mine.values()] + [mine[1], mine[2]]
+    assert "no band" not in drawn(ensembles.KIND, document)[f"ensembles--{name}"].caption
+    document["estimates"].append(last)
+    panel = drawn(ensembles.KIND, document)[f"ensembles--{name}"]
+    assert re.search(f"Ensemble disagreement has no band at M = 4: .*{reason}\\.$", panel.caption)
+    assert panel.caption.count("no band") == 1
+    assert panel.caption in panel.alt
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)

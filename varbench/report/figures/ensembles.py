@@ -20,7 +20,6 @@ from varbench.report.figures.style import (
     padded,
     panel_figure,
 )
-from varbench.report.numbers import number
 from varbench.report.tables import Column, Table
 
 CURVES = (
@@ -76,13 +75,35 @@ def _panel(condition: Condition, curves: list[tuple[str, str, Points]]) -> Panel
         number_axis(axes.yaxis, first.quantity.unit, bins=4)
         horizontal_grid(axes)
         head(axes, heading, f"M = {largest:g}: {last.quantity.text}")
-        start = f" from {number(first.quantity.value, first.quantity.unit)} at M = {smallest:g}"
+        start = f" from {first.quantity.value_text} at M = {smallest:g}"
         before = start if largest > smallest else ""
         said.append(f"{heading.lower()} goes{before} to {last.quantity.text} at M = {largest:g}")
-    finding = f"{'; '.join(said)}."
+    finding = " ".join([f"{'; '.join(said)}.", *(text for curve in curves for text in _bandless(*curve))])
     finding = finding[0].upper() + finding[1:]
     alt = f"{condition.label}, curves against the ensemble size M with interval bands. {finding}"
     return Panel(f"ensembles--{condition.stem}", figure, finding, alt)
+
+
+def _bandless(name: str, heading: str, points: Points) -> Iterator[str]:
+    """Why the band of a curve stops, a sentence for each reason."""
+    reasons: dict[str, list[str]] = {}
+    for size, row in points:
+        if row.quantity.low is None and row.quantity.high is None and row.quantity.value != 0:
+            reasons.setdefault(_why_no_band(name, size, row), []).append(f"{size:g}")
+    for reason, sizes in reasons.items():
+        if reason:
+            yield f"{heading} has no band at M = {', '.join(sizes)}: {reason}."
+
+
+def _why_no_band(name: str, size: float, row: EstimateRow) -> str:
+    used = 2 * int(size)
+    if name == "ensemble_disagreement" and row.n_runs is not None and row.n_runs - 1 < used <= row.n_runs:
+        taken = "all" if used == row.n_runs else f"{used} of the"
+        return (
+            f"two ensembles that share no run take {taken} {row.n_runs} runs, so that none are left to compare when "
+            "the jackknife leaves out a run"
+        )
+    return row.quantity.reason
 
 
 def _draw(axes: Axes, points: Points, *, color: str, marker: str, line: str) -> list[float]:
