@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from varbench.report.numbers import Quantity, difference, duration, integer, number
+from varbench.report.numbers import Quantity, alongside, difference, duration, integer, number
 
 WRITTEN = [
     # value, low, high, unit, text
@@ -24,6 +24,8 @@ WRITTEN = [
     (1.04, 0.91, 1.17, "ratio", "1.04 [0.91, 1.17]"),
     (0.0504, 0.0012, 0.0996, "", "0.050 [0.001, 0.100]"),  # a half-width of 0.0492 has two digits at three decimals
     (0.1130, 0.0134, 0.2126, "", "0.11 [0.01, 0.21]"),  # one of 0.0996 rounds to 0.10
+    (9950.0, 9800.0, 10100.0, "steps", "9,950 steps [9,800, 10,100]"),
+    (9950.0, 9810.0, 9995.0, "steps", "9950 steps [9810, 9995]"),
     (12345.6, 12000.0, 12700.0, "steps", "12,346 steps [12,000, 12,700]"),
     (3.21e-9, 2.93e-9, 3.49e-9, "nats", "3.21 × 10⁻⁹ nats [2.93 × 10⁻⁹, 3.49 × 10⁻⁹]"),
     (2.3e-9, None, None, "fraction", "2.30 × 10⁻⁷ %"),
@@ -76,6 +78,23 @@ def test_durations_and_counts():
     assert [integer(n) for n in (0, 999, 15210, None)] == ["0", "999", "15,210", "—"]
 
 
+@pytest.mark.parametrize(
+    ("values", "unit", "texts"),
+    [
+        ((0.972, 0.9917), "fraction", ("97.20 %", "99.17 %")),
+        ((0.0921, 0.0833, 0.104), "nats", ("0.092 nats", "0.083 nats", "0.104 nats")),
+        ((0.978, 1.07, 0.99), "", ("0.978", "1.070", "0.990")),
+        ((9950.0, 10100.0), "steps", ("9,950 steps", "10,100 steps")),
+        ((2e-9, 3.1e-9), "nats", ("2.0 × 10⁻⁹ nats", "3.1 × 10⁻⁹ nats")),
+        ((1e-6, 2.3), "", ("1.00 × 10⁻⁶", "2.30")),  # the digits of the range would show a zero
+        ((0.0, 0.3), "fraction", ("0 %", "30 %")),
+        ((0.5, 0.5), "", ("0.500", "0.500")),
+    ],
+)
+def test_numbers_that_are_read_together_have_the_same_digits(values, unit, texts):
+    assert alongside(*values, unit=unit) == texts
+
+
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_number_that_is_not_finite_is_refused(bad):
     with pytest.raises(ValueError, match="must be finite"):
@@ -96,6 +115,16 @@ def test_what_is_shown_is_the_interval_up_to_a_rounding_smaller_than_the_uncerta
     assert shown[1] <= shown[0] <= shown[2]
     for text, exact in zip(shown, (value, low, high), strict=True):
         assert abs(text - exact * scale) <= max(0.051 * half, 1e-4 * max(abs(low), abs(high)) * scale)
+
+
+@given(st.tuples(finite, finite, finite).map(sorted), st.sampled_from(["fraction", "pp", "nats", ""]))
+def test_value_and_ends_have_the_same_digits(ends, unit):
+    low, value, high = ends
+    numbers = _numbers(Quantity(value, low, high, unit).text)
+    forms = {(len(mantissa.partition(".")[2]), power) for mantissa, _, power in (n.partition(" ") for n in numbers)}
+    assert len(forms) == 1
+    large = [n for n in numbers if len(n.partition(".")[0].strip("−").replace(",", "")) > 3]
+    assert len({"," in n for n in large}) <= 1
 
 
 @given(finite, st.sampled_from(["fraction", "nats", ""]))

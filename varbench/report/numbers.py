@@ -2,12 +2,14 @@
 
 Fractions are stored in [0, 1] and shown in percent; differences of fractions (unit `pp`) are stored as
 fractions too and shown in percentage points. An interval is always written out, never as a bare plus-minus; value and
-ends have the decimals that give half its width two significant digits, less a last digit that is 0 in all three.
+ends have the decimals that give half its width two significant digits, less a last digit that is 0 in all three, and
+they share a power of ten and separators between thousands.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 
@@ -29,6 +31,7 @@ BARE_UNITS = frozenset(
 )
 SMALLEST_PLAIN = Decimal("0.001")
 LARGEST_PLAIN = Decimal("1000000")
+SMALLEST_GROUPED = Decimal("10000")
 FLOAT_NOISE = Decimal("1e-12")
 DIGITS_ALONE = 3  # significant digits of a number that has no interval to set them
 
@@ -95,6 +98,24 @@ def number(value: float | None, unit: str = "") -> str:
     return _join("0", unit_suffix(unit)) if value == 0 else Quantity(value, unit=unit).text
 
 
+def alongside(*values: float, unit: str = "") -> tuple[str, ...]:
+    """Numbers that are read together, such as the ends of a range and the median, each with its unit.
+
+    All have the decimals that give half their range two significant digits. Where these would show a number that is
+    not zero as 0, or all are equal, each has three significant digits of its own.
+    """
+    scaled = [_scaled(value, unit) for value in values]
+    half = Decimal(repr(float(max(values) - min(values)))) * unit_scale(unit) / 2
+    texts = _alike(scaled, unit, half=half)
+    lost = any(
+        value and not any(digit in text.partition(" ")[0] for digit in "123456789")
+        for value, text in zip(values, texts, strict=True)
+    )
+    if lost or not half:
+        return tuple(number(value, unit) for value in values)
+    return tuple(_join(text, unit_suffix(unit)) for text in texts)
+
+
 def difference(value: float | None, unit: str = "") -> str:
     """A signed difference: a difference of fractions reads in pp, `+0.4 pp`; an exact zero reads `0`."""
     if value is None:
@@ -122,27 +143,32 @@ def duration(seconds: float | None) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def _write(quantity: Quantity) -> tuple[str, str, str]:
+def _write(quantity: Quantity) -> tuple[str, ...]:
     """Value, low and high as text, all three with the same decimals (and the same power of ten)."""
     numbers = [_scaled(x, quantity.unit) for x in (quantity.value, quantity.low, quantity.high)]
-    value, low, high = numbers
-    assert value is not None
+    _, low, high = numbers
+    return _alike(numbers, quantity.unit, half=(high - low) / 2 if low is not None and high is not None else None)
+
+
+def _alike(numbers: Sequence[Decimal | None], unit: str, *, half: Decimal | None) -> tuple[str, ...]:
+    """Numbers in the decimals of half an interval or, without one, of the first of them, which is never missing."""
     magnitude = max(abs(x) for x in numbers if x is not None)
     exponent = 0
     if magnitude and not SMALLEST_PLAIN <= magnitude < LARGEST_PLAIN:
         exponent = magnitude.adjusted()
     shifted = [None if x is None else x.scaleb(-exponent) for x in numbers]
-    value, low, high = shifted
+    value = shifted[0]
     assert value is not None
-    decimals = _decimals_of_interval((high - low) / 2, value) if low is not None and high is not None else None
+    decimals = None if half is None else _decimals_of_interval(half.scaleb(-exponent), value)
     if decimals is None:
-        near_one = quantity.unit == "fraction" and 90 < value < 100 and not exponent
+        near_one = unit == "fraction" and 90 < value < 100 and not exponent
         decimals = max(1, min(2, _decimals_alone(100 - value, 2))) if near_one else _decimals_alone(value, DIGITS_ALONE)
     elif decimals > 0 and all(x is None or _fixed(x, decimals).endswith("0") for x in shifted):
         decimals -= 1
     if exponent:
         decimals = min(decimals, 4)
-    return tuple("…" if x is None else _power(_fixed(x, decimals), exponent) for x in shifted)  # type: ignore[return-value]
+    grouped = _rounded(magnitude.scaleb(-exponent), decimals) >= SMALLEST_GROUPED
+    return tuple("…" if x is None else _power(_fixed(x, decimals, grouped=grouped), exponent) for x in shifted)
 
 
 def _scaled(value: float | None, unit: str) -> Decimal | None:
@@ -169,10 +195,14 @@ def _decimals_alone(value: Decimal, digits: int) -> int:
     return max(0, digits - 1 - Decimal(f"{value:.{digits - 1}e}").adjusted())
 
 
-def _fixed(value: Decimal, decimals: int) -> str:
-    rounded = value.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_EVEN)
-    text = f"{abs(rounded):,f}" if abs(rounded) >= 10_000 else f"{abs(rounded):f}"
+def _fixed(value: Decimal, decimals: int, *, grouped: bool = False) -> str:
+    rounded = _rounded(value, decimals)
+    text = f"{abs(rounded):,f}" if grouped else f"{abs(rounded):f}"
     return f"−{text}" if rounded < 0 else text
+
+
+def _rounded(value: Decimal, decimals: int) -> Decimal:
+    return value.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_EVEN)
 
 
 def _power(mantissa: str, exponent: int) -> str:

@@ -25,7 +25,7 @@ from varbench.report.figures.style import (
     panel_figure,
 )
 from varbench.report.figures.text import log_number
-from varbench.report.numbers import integer, number
+from varbench.report.numbers import alongside, integer, number
 from varbench.report.tables import Cell, Column, Table
 
 CURVES = (
@@ -148,7 +148,7 @@ def _range(values: Curves | None, index: int, unit: str) -> str:
     known = np.array([]) if values is None else values[np.isfinite(values[:, index]), index]
     if not len(known):
         return "—"
-    median, low, high = (number(float(x), unit) for x in (np.median(known), known.min(), known.max()))
+    median, low, high = alongside(*(float(x) for x in (np.median(known), known.min(), known.max())), unit=unit)
     return f"{median} ({low} to {high})"
 
 

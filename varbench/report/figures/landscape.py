@@ -23,7 +23,7 @@ from varbench.report.figures.style import (
     panel_figure,
 )
 from varbench.report.figures.text import log_number
-from varbench.report.numbers import integer, number
+from varbench.report.numbers import integer
 from varbench.report.tables import Column, Table
 
 DRAWN = ("sharpness", "hessian_trace", "negative_curvature")
@@ -75,7 +75,7 @@ def _panel(document: Document, condition: Condition, steps: np.ndarray, values: 
         if series:
             (first, start), (last, end) = series[0], series[-1]
             head(axes, measure.label, end.quantity.text)
-            begin = number(start.quantity.value, measure.unit)
+            begin = start.quantity.value_text
             said.append(f"{measure.inline} goes from {begin} at step {first:g} to {end.quantity.text} at step {last:g}")
         else:
             head(axes, measure.label)

@@ -13,7 +13,7 @@ from varbench.report.document import Condition, Document, Measure, file_stem
 from varbench.report.figures.kind import FigureKind, Panel
 from varbench.report.figures.style import BASE, INK, SOFT, WIDTH, axes_at, number_axis, panel_figure
 from varbench.report.figures.text import fitted
-from varbench.report.numbers import integer, number
+from varbench.report.numbers import alongside, integer
 from varbench.report.tables import Column, Table
 
 LARGEST_DRAWN = 256  # cells a side; larger populations are averaged over blocks of neighbors
@@ -98,11 +98,9 @@ def _panel(
     first = f", the first of {integer(condition.n_runs)}" if (condition.n_runs or 0) > len(matrix) else ""
     axes.text(0, 1.015, f"{size} × {size} runs{first}", transform=axes.transAxes, va="bottom", color=SOFT)
     _scale(figure, measure, unit, limits, top=0.44 + SIDE + 0.12)
-    median = float(np.median(pairs)) if len(pairs) else None
-    finding = (
-        f"{measure.label} of two runs: {number(low, unit)} to {number(high, unit)}, median {number(median, unit)} "
-        f"over {integer(len(pairs))} pairs."
-    )
+    least, most, median = alongside(low, high, float(np.median(pairs)) if len(pairs) else low, unit=unit)
+    median = median if len(pairs) else "—"
+    finding = f"{measure.label} of two runs: {least} to {most}, median {median} over {integer(len(pairs))} pairs."
     if lost.any():
         finding += f" Gray: {integer(int(lost.sum()))} diverged, left out."
     alt = f"{condition.label}, matrix of {size} by {size} runs{first}, ordered by clustering. {finding}"

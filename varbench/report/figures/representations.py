@@ -13,7 +13,7 @@ from varbench.report.figures.kind import FigureKind, Panel
 from varbench.report.figures.style import BLUE, INK, SMALL, SOFT, WIDTH, axes_at, panel_figure
 from varbench.report.figures.text import fitted
 from varbench.report.figures.tracks import Point, Track, track_figure
-from varbench.report.numbers import number
+from varbench.report.numbers import alongside
 from varbench.report.tables import Cell, Column, Table
 
 MEASURES = ("cka", "procrustes_distance")
@@ -130,13 +130,14 @@ def _heat_map(condition: Condition, names: list[str], matrix: Float[np.ndarray, 
                 axes.text(j, i, f"{value:.2f}".replace("-", "−"), ha="center", va="center", fontsize=7, color=color)
     off = [(matrix[i, j], i, j) for i in range(count) for j in range(i) if np.isfinite(matrix[i, j])]
     least = min(off, default=(float("nan"), 0, 0))
-    finding = (
-        f"The same layer of two runs: {number(float(np.nanmin(np.diag(matrix))))} to "
-        f"{number(float(np.nanmax(np.diag(matrix))))}; least alike are {names[least[2]]} and {names[least[1]]}: "
-        f"{number(float(least[0]))}."
-        if off
-        else ""
-    )
+    finding = ""
+    if off:
+        same = np.diag(matrix)
+        low, high, lowest = alongside(float(np.nanmin(same)), float(np.nanmax(same)), float(least[0]))
+        finding = (
+            f"The same layer of two runs: {low} to {high}; least alike are {names[least[2]]} and {names[least[1]]}: "
+            f"{lowest}."
+        )
     alt = f"{condition.label}, matrix of CKA between {count} layers of two runs. {finding}"
     return Panel(f"layers--{condition.stem}", figure, finding, alt, BETWEEN)
 

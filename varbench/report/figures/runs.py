@@ -22,7 +22,7 @@ from varbench.report.figures.style import (
     panel_figure,
     spread_offsets,
 )
-from varbench.report.numbers import integer, number
+from varbench.report.numbers import alongside, integer, number
 from varbench.report.tables import Column, Table
 
 Series = tuple[str, str, str, Float[np.ndarray, " R"]]
@@ -132,7 +132,8 @@ def _strip(
     number_axis(axes.xaxis, unit)
     if len(shown) == 1:
         return f"{measure.inline} {number(shown[0], unit)}"
-    said = f"{measure.inline} from {number(shown.min(), unit)} to {number(shown.max(), unit)}"
+    low, high = alongside(shown.min(), shown.max(), unit=unit)
+    said = f"{measure.inline} from {low} to {high}"
     return said + (f", mean {mean.text}" if mean is not None and known else "")
 
 

@@ -26,7 +26,7 @@ from varbench.report.figures.style import (
     padded,
     panel_figure,
 )
-from varbench.report.numbers import number
+from varbench.report.numbers import alongside, number
 from varbench.report.tables import Cell, Column, Table
 
 SPLITS = (("train_loss", "Training loss"), ("test_loss", "Test loss"))
@@ -84,11 +84,8 @@ def _line_panel(condition: Condition, entry: Mapping[str, Any], line: Mapping[st
         axes.plot([0.0, 1.0], ends, marker, color=color, markersize=5, markeredgecolor="white")
         between = loss[(position >= 0) & (position <= 1)]
         values += [float(v) for v in loss if np.isfinite(v)]
-        high = float(np.max(between))
-        said.append(
-            f"{label.lower()} is {number(ends[0], 'nats')} and {number(ends[1], 'nats')} at the two runs and at most "
-            f"{number(high, 'nats')} between them"
-        )
+        first, second, highest = alongside(*ends, float(np.max(between)), unit="nats")
+        said.append(f"{label.lower()} is {first} and {second} at the two runs and at most {highest} between them")
     for end in (0.0, 1.0):
         axes.axvline(end, color=FAINT, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0)
     axes.set_xlim(float(position.min()), float(position.max()))
@@ -128,13 +125,14 @@ def _plane_panel(
     number_axis(axes.xaxis, "", bins=5)
     number_axis(axes.yaxis, "", bins=5)
     axes.set_xlabel("weight distance", color=SOFT)
-    head(axes, f"{label} on a plane", f"{number(low)} to {number(high, 'nats')}")
+    head(axes, f"{label} on a plane", " to ".join(alongside(low, high, unit="nats")))
     center = places.mean(0)
     nearest = loss[np.abs(y - center[1]).argmin(), np.abs(x - center[0]).argmin()]
     at_runs = [float(loss[np.abs(y - p[1]).argmin(), np.abs(x - p[0]).argmin()]) for p in places]
+    *three, middle, highest = alongside(*at_runs, float(nearest), high, unit="nats")
     finding = (
-        f"{label} on the plane through three runs: {', '.join(number(v, 'nats') for v in at_runs)} at the grid points "
-        f"nearest to the runs, {number(float(nearest), 'nats')} near their center, up to {number(high, 'nats')} around."
+        f"{label} on the plane through three runs: {', '.join(three)} at the grid points nearest to the runs, {middle} "
+        f"near their center, up to {highest} around."
     )
     alt = f"{condition.label}, contours of the loss with the three runs marked. {finding}"
     return Panel(f"slice-plane-{name.split('_')[0]}--{condition.stem}", figure, finding, alt)

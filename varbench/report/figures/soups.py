@@ -21,7 +21,6 @@ from varbench.report.figures.style import (
     padded,
     panel_figure,
 )
-from varbench.report.numbers import number
 from varbench.report.tables import Column, Table
 
 CURVES = (
@@ -78,7 +77,7 @@ def _panel(condition: Condition, curves: dict[str, Points]) -> Panel:
     alone = dict(curves["ensemble_accuracy"]).get(1)
     if alone is not None and alone.quantity.value is not None:
         axes.axhline(alone.quantity.value, color=FAINT, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0)
-        said.append(f"one run alone has {number(alone.quantity.value, 'fraction')}")
+        said.append(f"one run alone has {alone.quantity.value_text}")
     low, high = padded(values)
     axes.set_ylim(low, high + ROOM * (high - low))
     sizes = sorted({m for points in curves.values() for m, _ in points if m <= largest})
