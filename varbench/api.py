@@ -11,7 +11,7 @@ from varbench.analysis.population import PopulationArrays
 from varbench.data import Dataset
 from varbench.studies.execute import execute, jobs_of
 from varbench.studies.judge import judge
-from varbench.studies.registry import study
+from varbench.studies.registry import studies
 from varbench.studies.request import Request, command_line
 from varbench.studies.verify import verify
 from varbench.training.design import Design, check_against, together
@@ -74,22 +74,21 @@ def train(
 
 
 def run(
-    name: str,
-    *,
+    *names: str | Path,
     out: str | Path,
     budget: str = "standard",
     runs: int | None = None,
     recipe: Recipe | None = None,
     **overrides: Any,
 ) -> Path:
-    """Train the populations of a study into a run directory, or continue there.
+    """Train the populations of studies into a run directory, or continue there.
 
     Args:
-        name: Name of the study.
+        *names: Names of studies, Python files with studies of your own, or "all".
         out: The run directory.
         budget: "smoke", "standard" or "full".
         runs: Runs per population, in place of the budget's number.
-        recipe: A recipe of your own, in place of the study's.
+        recipe: A recipe of your own, in place of the studies'.
         **overrides: Recipe fields to change in every recipe.
 
     Returns:
@@ -98,7 +97,7 @@ def run(
     from varbench.training.devices import prepare
 
     prepare()
-    request = Request(study(name), budget, runs, recipe, overrides)
+    request = Request(studies([str(name) for name in names]), budget, runs, recipe, overrides)
     folder = Path(out)
     execute(request, jobs_of(request, folder), folder, command=command_line(request, folder))
     return folder

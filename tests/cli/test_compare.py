@@ -21,7 +21,7 @@ from varbench.training.recipe import recipe_from_toml
 
 def trained(recipe_file: Path, out: Path, **changes: Any) -> Path:
     """A run directory of the small recipe with changes: its population alone, controls are not compared."""
-    request = Request(study("identical-pipelines"), "smoke", 6, recipe_from_toml(recipe_file), changes, {"width": 4})
+    request = Request((study("identical-pipelines"),), "smoke", 6, recipe_from_toml(recipe_file), changes, {"width": 4})
     execute(request, jobs_of(request)[:1], out, command="varbench run")
     return out
 

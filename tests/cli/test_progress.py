@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import sys
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from varbench.cli import progress
 from varbench.cli.run import duration
+from varbench.studies.moment import Moment
 from varbench.training.engine import Progress
 
 
-def moment(name: str, *, share: float, at: Progress | None, done: int = 0) -> Any:
-    plan = SimpleNamespace(name=name, label=name, design=range(64))
-    return SimpleNamespace(job=SimpleNamespace(plan=plan), runs_done=done, progress=at, share=share)
+def moment(name: str, *, share: float, at: Progress | None, done: int = 0) -> Moment:
+    return Moment(name, 64, done, at, 0.5, share)
 
 
 def test_lines_say_runs_steps_loss_and_time_left(

@@ -52,7 +52,7 @@ def evidence_of(arrays: PopulationArrays, *, again_equal: bool = True) -> dict[s
 
 
 def answer(evidence: dict[str, Evidence]) -> tuple[str, dict[str, bool | None]]:
-    verdict, overall = STUDY.judge(evidence)
+    verdict, overall = STUDY.judge(evidence, {}).verdicts
     assert overall.verdict == verdict.verdict
     return verdict.verdict, {part.name: part.holds for part in verdict.parts}
 
@@ -117,13 +117,13 @@ def test_one_contradicting_recipe_contradicts_the_whole() -> None:
         )
         for name, e in bad.items()
     }
-    verdicts = STUDY.judge({**good, **other})
+    verdicts = STUDY.judge({**good, **other}, {}).verdicts
     assert [v.verdict for v in verdicts] == ["supported", "contradicted", "contradicted"]
 
 
 def test_the_headline_carries_the_numbers_of_the_estimates() -> None:
     evidence = evidence_of(population(function_noise=0.4, weight_noise=1.0, confidence_noise=0.0, key=8))
-    headline = STUDY.headline(evidence, STUDY.judge(evidence))
+    headline = STUDY.judge(evidence, {}).headline
     disagreement = evidence["case"].get("disagreement").value
     accuracy = evidence["case"].get("accuracy").value
     assert disagreement is not None

@@ -12,7 +12,7 @@ from varbench.errors import InputError
 from varbench.studies import registry, request
 from varbench.studies.execute import execute, jobs_of
 from varbench.studies.judge import judge
-from varbench.studies.study import Case, PopulationPlan, Study, Verdict
+from varbench.studies.study import Case, Judgement, PopulationPlan, Study, Verdict
 from varbench.studies.verify import verify
 from varbench.training.design import ulp_pairs
 from varbench.training.recipe import Recipe
@@ -38,8 +38,7 @@ STUDY = Study(
     limits="",
     cases=lambda budget: (Case("digits", "Digits", RECIPE),),
     plan=_plan,
-    judge=lambda evidence: (Verdict(None, "inconclusive", "Nothing is decided."),),
-    headline=lambda evidence, verdicts: "One ULP.",
+    judge=lambda evidence, experiments: Judgement((Verdict(None, "inconclusive", "Nothing is decided."),), "One ULP."),
 )
 
 
@@ -48,7 +47,7 @@ def out(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(registry, "study", lambda name: STUDY)
         folder = tmp_path_factory.mktemp("ulp") / "run"
-        asked = request.Request(STUDY, "smoke")
+        asked = request.Request((STUDY,), "smoke")
         execute(asked, jobs_of(asked), folder, command="varbench run one-ulp")
         yield folder
 
@@ -94,7 +93,7 @@ def test_training_again_gives_the_same_bits_and_the_same_request_goes_on(out):
     (check,) = verify(out, everything=True)
     assert check.sound
     assert len(check.runs) == 9
-    asked = request.Request(STUDY, "smoke", runs=4)
+    asked = request.Request((STUDY,), "smoke", runs=4)
     execute(asked, jobs_of(asked, out), out, command="varbench run one-ulp --runs 4")
     grown = judge(out)
     assert values(grown, "separation")[60]["n_runs"] == 4
@@ -106,7 +105,7 @@ def test_training_again_gives_the_same_bits_and_the_same_request_goes_on(out):
 def test_too_many_snapshots_are_refused_before_anything_is_written(tmp_path, monkeypatch):
     monkeypatch.setattr("varbench.store.budget.SNAPSHOT_BYTES", 10_000)
     with pytest.raises(InputError, match="snapshots of the 610 parameters of 9 runs take"):
-        jobs_of(request.Request(STUDY, "smoke"))
+        jobs_of(request.Request((STUDY,), "smoke"))
     single = replace(STUDY, plan=lambda *args: tuple(replace(p, snapshots=1) for p in _plan(*args)))
     with pytest.raises(InputError, match="snapshots = 1"):
-        jobs_of(request.Request(single, "smoke"))
+        jobs_of(request.Request((single,), "smoke"))

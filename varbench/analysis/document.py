@@ -35,7 +35,7 @@ def document(
     title: str,
     headline: str,
     budget: str,
-    study: Mapping[str, Any],
+    studies: Sequence[Mapping[str, Any]],
     conditions: Sequence[Mapping[str, Any]],
     estimates: Iterable[tuple[str, Named]],
     verdicts: Iterable[tuple[str, Any]],
@@ -53,7 +53,7 @@ def document(
         title: Its heading.
         headline: Its opening sentence.
         budget: Budget of the study.
-        study: Claim, citation, rule, meaning, limits, what was identical and what varied.
+        studies: Claim, citation, rule, meaning, limits, what was identical and what varied; one entry for each study.
         conditions: One entry per population.
         estimates: (study, named estimate) pairs; a named estimate has condition, measure, at and estimate.
         verdicts: (study, verdict) pairs; verdicts are dataclasses.
@@ -73,7 +73,7 @@ def document(
         "title": title,
         "headline": headline,
         "budget": budget,
-        "studies": [dict(study)],
+        "studies": [dict(study) for study in studies],
         "conditions": [dict(c) for c in conditions],
         "estimates": rows,
         "verdicts": [{"study": study_name, **dataclasses.asdict(v)} for study_name, v in verdicts],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 
 from varbench.measures.curvature import Curvature
 from varbench.parameters import Leaf, PermutationGroup
@@ -37,6 +37,12 @@ class Networks(Protocol):
 
     def logits(self, weights: Float[np.ndarray, "n P"], split: Split) -> Float[np.ndarray, "n E K"]:
         """Logits, float32, on all examples of a split."""
+        ...
+
+    def logits_on(
+        self, weights: Float[np.ndarray, "n P"], x: Shaped[np.ndarray, "m ..."]
+    ) -> Float[np.ndarray, "n m K"]:
+        """Logits, float32, on any examples, given as the data set stores them [m, *shape]."""
         ...
 
     def scores(

@@ -49,7 +49,7 @@ def results_document(
         "name": name,
         "title": f"How much the runs of {name} vary" if len(conditions) == 1 else f"How much runs vary: {name}",
         "budget": "",
-        "study": {"study": ANALYSIS},
+        "studies": [{"study": ANALYSIS}],
         "conditions": [
             *(_condition(condition, population) for condition, population in conditions.items()),
             *(_comparison(pair) for pair in dict.fromkeys(named.condition for named in compared)),

@@ -9,7 +9,7 @@ from typing import Any
 import tyro
 
 
-def judge(rundir: tyro.conf.Positional[Path], json: bool = False) -> int:
+def judge(rundir: tyro.conf.Positional[Path], json: bool = False, quiet: bool = False) -> int:
     """Measure the populations of a run directory and decide about the claim; trains nothing.
 
     Example: varbench judge runs/first
@@ -17,10 +17,13 @@ def judge(rundir: tyro.conf.Positional[Path], json: bool = False) -> int:
     Args:
         rundir: A finished run directory.
         json: Print the whole analysis as JSON.
+        quiet: No progress.
     """
+    from varbench.cli.progress import shown
     from varbench.studies.judge import judge as judged
 
-    document = judged(rundir)
+    with shown(quiet=quiet) as listen:
+        document = judged(rundir, listen=listen)
     if json:
         print(json_.dumps(document, indent=1, sort_keys=True))
     else:
@@ -36,7 +39,11 @@ def print_verdicts(document: dict[str, Any]) -> None:
     console = Console()
     marks = {"supported": "[green]supported[/green]", "contradicted": "[red]contradicted[/red]"}
     console.print(f"\n[bold]{escape(document['headline'])}[/bold]", highlight=False)
+    titles = {study["study"]: study.get("title") or study["study"] for study in document["studies"]}
     for verdict in document["verdicts"]:
+        if len(titles) > 1 and verdict["condition"]:
+            continue
         word = marks.get(verdict["verdict"], f"[yellow]{verdict['verdict']}[/yellow]")
-        about = escape(f"{verdict['condition'] or 'the claim'}: {verdict['reason']}")
+        name = titles[verdict["study"]] if len(titles) > 1 else verdict["condition"] or "the claim"
+        about = escape(f"{name}: {verdict['reason']}")
         console.print(f"  {word}  {about}", highlight=False)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from varbench.studies.execute import Moment
+    from varbench.studies.moment import Moment
 
 LINE_SECONDS = 5.0
 """Time between two plain lines."""
@@ -17,7 +17,7 @@ LINE_SECONDS = 5.0
 
 @contextmanager
 def shown(*, quiet: bool) -> Iterator[Callable[[Moment], None]]:
-    """A listener for `execute` that shows runs, steps, loss and the time left, on standard error."""
+    """A listener for `execute` and `judge` that shows runs, steps, loss and the time left, on standard error."""
     if quiet:
         yield lambda moment: None
     elif sys.stderr.isatty():
@@ -46,13 +46,12 @@ def _bars() -> Iterator[Callable[[Moment], None]]:
         current: dict[str, Any] = {}
 
         def listen(moment: Moment) -> None:
-            plan = moment.job.plan
-            if current.get("name") != plan.name:
+            if current.get("label") != moment.label:
                 if "task" in current:
                     progress.remove_task(current["task"])
-                current.update(name=plan.name, task=progress.add_task(plan.label, total=1.0, text=""))
+                current.update(label=moment.label, task=progress.add_task(moment.label, total=1.0, text=""))
             progress.update(whole, completed=moment.share)
-            progress.update(current["task"], completed=_inside(moment), text=_text(moment))
+            progress.update(current["task"], completed=moment.inside, text=_text(moment))
 
         yield listen
 
@@ -62,7 +61,7 @@ def _lines() -> Callable[[Moment], None]:
     last: tuple[float, str] = (0.0, "")
 
     def listen(moment: Moment) -> None:
-        now, name = time.monotonic(), moment.job.plan.label
+        now, name = time.monotonic(), moment.label
         nonlocal last
         if name == last[1] and now - last[0] < LINE_SECONDS:
             return
@@ -74,14 +73,10 @@ def _lines() -> Callable[[Moment], None]:
     return listen
 
 
-def _inside(moment: Moment) -> float:
-    progress = moment.progress
-    running = progress.runs * progress.step / progress.steps if progress else 0.0
-    return (moment.runs_done + running) / len(moment.job.plan.design)
-
-
 def _text(moment: Moment) -> str:
-    progress, total = moment.progress, len(moment.job.plan.design)
+    progress, total = moment.progress, moment.runs
+    if not total:
+        return f"{100 * moment.inside:.0f} %"
     if progress is None:
         return f"{moment.runs_done}/{total} runs"
     runs = f"{moment.runs_done}+{progress.runs}/{total} runs"

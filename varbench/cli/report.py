@@ -8,7 +8,7 @@ from pathlib import Path
 import tyro
 
 
-def report(rundir: tyro.conf.Positional[Path], out: Path, json: bool = False) -> int:
+def report(rundir: tyro.conf.Positional[Path], out: Path, json: bool = False, quiet: bool = False) -> int:
     """Write the report of a run directory: index.html, report.md, analysis.json, tables, figures.
 
     Example: varbench report runs/first --out reports/first
@@ -17,12 +17,15 @@ def report(rundir: tyro.conf.Positional[Path], out: Path, json: bool = False) ->
         rundir: A finished run directory.
         out: Report folder; files of an older report in it are replaced.
         json: Print the headline and the paths as JSON.
+        quiet: No progress.
     """
     from varbench.cli.judge import print_verdicts
+    from varbench.cli.progress import shown
     from varbench.report import render
     from varbench.studies.judge import judge
 
-    document = judge(rundir)
+    with shown(quiet=quiet) as listen:
+        document = judge(rundir, listen=listen)
     page = render(document, out)
     if json:
         print(json_.dumps({"id": document["id"], "headline": document["headline"], "page": str(page)}, indent=1))

@@ -14,7 +14,8 @@ import tyro
 from varbench.training.recipe import Recipe, field_meanings, recipe_from_toml
 
 if TYPE_CHECKING:
-    from varbench.studies.execute import Job, Moment
+    from varbench.studies.execute import Job
+    from varbench.studies.moment import Moment
     from varbench.studies.request import Request
 
 
@@ -45,7 +46,7 @@ class StrategyFlags:
 
 
 def run(
-    study: tyro.conf.Positional[str],
+    studies: tyro.conf.Positional[tuple[str, ...]],
     out: Path,
     budget: Literal["smoke", "standard", "full"] = "standard",
     runs: int | None = None,
@@ -57,12 +58,12 @@ def run(
     quiet: bool = False,
     json: bool = False,
 ) -> int:
-    """Train the populations of a study; the same command continues where it stopped.
+    """Train the populations of studies; the same command continues where it stopped.
 
     Example: varbench run identical-pipelines --budget smoke --recipe.lr 3e-3 --out runs/first
 
     Args:
-        study: Name of a study; `varbench list` shows them.
+        studies: Names of studies (`varbench list` shows them), Python files with a study of your own, or all.
         out: Run directory; made if it does not exist, continued if it does.
         budget: Seconds, minutes, or a GPU or a night.
         runs: Runs per population, in place of the budget's number.
@@ -79,7 +80,7 @@ def run(
     from varbench.cli.progress import shown
     from varbench.cli.report import report as write_report
     from varbench.studies.execute import execute, expected_time, jobs_of
-    from varbench.studies.registry import study as study_named
+    from varbench.studies.registry import studies as studies_named
     from varbench.studies.request import Request, command_line
     from varbench.training.devices import prepare
 
@@ -88,7 +89,7 @@ def run(
     fields = ("width", "batching", "convolution")
     fixed = {name: getattr(strategy, name) for name in fields if getattr(strategy, name) is not None}
     request = Request(
-        study_named(study),
+        studies_named(studies),
         budget,
         runs,
         recipe_from_toml(recipe_file) if recipe_file else None,
@@ -97,7 +98,7 @@ def run(
         strategy.probe,
     )
     jobs = jobs_of(request, out)
-    seconds = expected_time(jobs)
+    seconds = expected_time(request, jobs)
     if not quiet and not (json and dry_run):
         _print_plan(request, jobs, seconds, out)
     if dry_run:
@@ -112,9 +113,9 @@ def run(
 
         execute(request, jobs, out, command=command_line(request, out), listen=listen)
     if report is not None:
-        return write_report(out, report, json)
+        return write_report(out, report, json, quiet)
     if not quiet or json:
-        judge(out, json)
+        judge(out, json, quiet)
     if not quiet and not json:
         print(f"\nThe report: varbench report {out} --out reports/{out.name}")
     return 0
@@ -122,6 +123,7 @@ def run(
 
 def _print_plan(request: Request, jobs: tuple[Job, ...], seconds: float, out: Path) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from varbench.training.devices import device_facts
@@ -129,7 +131,8 @@ def _print_plan(request: Request, jobs: tuple[Job, ...], seconds: float, out: Pa
     device = device_facts()
     console = Console(file=sys.stderr)
     kind = device["processor"] if device["platform"] == "cpu" else device["kind"]
-    console.print(f"[bold]{request.study.title}[/bold]\n{request.study.claim}", highlight=False)
+    for study in request.studies:
+        console.print(f"[bold]{escape(study.title)}[/bold]\n{escape(study.claim)}", highlight=False)
     console.print(
         f"device: {device['count']} × {device['platform']} ({kind}); budget: {request.budget}; "
         f"expected time: about {duration(seconds)}; into {out}",

@@ -15,6 +15,7 @@ from varbench.data.idx import FASHION_MNIST, MNIST
 from varbench.data.info import DatasetInfo
 from varbench.data.mnist1d import MNIST1D, MNIST1D_SHUFFLED
 from varbench.data.npz import load_npz
+from varbench.data.variants import SEPARATOR, varied
 from varbench.errors import InputError
 
 DATASETS: dict[str, DatasetInfo] = {
@@ -47,7 +48,7 @@ def load(name_or_path: str | Path, *, directory: Path | None = None) -> Dataset:
 
     Args:
         name_or_path: A name of `names()`; or a path: anything that ends in `.npz`, has a separator or is a
-            `Path`.
+            `Path`. A name may be followed by variants, as in `digits+noise:0.5` (see `VARIANTS`).
         directory: Where the files of a named data set are; `VARBENCH_DATA` or the user's cache if None.
 
     Returns:
@@ -57,6 +58,9 @@ def load(name_or_path: str | Path, *, directory: Path | None = None) -> Dataset:
         InputError: If the name is unknown, a file is missing or not as published, or the arrays are unusable.
     """
     text = os.fspath(name_or_path)
+    if not isinstance(name_or_path, Path) and SEPARATOR in text and not text.endswith(".npz"):
+        base, *asked = text.split(SEPARATOR)
+        return _varied(load(base, directory=directory), tuple(asked))
     if isinstance(name_or_path, Path) or text.endswith(".npz") or os.sep in text:
         return load_npz(Path(name_or_path).expanduser())
     info = info_of(text)
@@ -73,6 +77,13 @@ def register(info: DatasetInfo) -> None:
     if DATASETS.get(info.name, info) != info:
         raise InputError(f"a data set named {info.name!r} exists already: choose another name")
     DATASETS[info.name] = info
+
+
+@functools.lru_cache(maxsize=8)
+def _varied(dataset: Dataset, asked: tuple[str, ...]) -> Dataset:
+    for text in asked:
+        dataset = varied(dataset, text)
+    return dataset
 
 
 @functools.lru_cache(maxsize=4)

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 
 from varbench.data import Dataset
 from varbench.measures.curvature import Curvature
@@ -63,6 +63,12 @@ class TrainedNetworks:
     def logits(self, weights: Float[np.ndarray, "n P"], split: Split) -> Float[np.ndarray, "n E K"]:
         """Logits, float32, on all examples of a split."""
         return self.mapped(self._logits, weights, self.examples(split)[0])
+
+    def logits_on(
+        self, weights: Float[np.ndarray, "n P"], x: Shaped[np.ndarray, "m ..."]
+    ) -> Float[np.ndarray, "n m K"]:
+        """Logits, float32, on any examples, given as the data set stores them [m, *shape]."""
+        return self.mapped(self._logits, weights, np.asarray(x, self.dataset.x_test.dtype))
 
     def scores(
         self, weights: Float[np.ndarray, "n P"], split: Split

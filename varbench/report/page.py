@@ -10,12 +10,12 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from varbench.report.document import Document, Measure
+from varbench.report.document import Document, Measure, file_stem
 from varbench.report.escape import Safe, markdown
 from varbench.report.links import CsvLink
 from varbench.report.overview import ordered_measures
 from varbench.report.provenance import bibtex, facts, given
-from varbench.report.sections import Section
+from varbench.report.sections import Block, DrawnPanel, Section
 from varbench.report.tables import ReadableTable, to_markdown
 
 _TOGETHER = re.compile(
@@ -47,8 +47,20 @@ def page_context(
     tables: Mapping[str, ReadableTable],
     *,
     links: Mapping[str, CsvLink],
+    charts: Block | None = None,
+    pictures: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Everything the templates use; they look nothing up themselves. `links` lead to the CSV of each table by name."""
+    """Everything the templates use; they look nothing up themselves.
+
+    Args:
+        document: What is reported.
+        sections: Figures under their headings.
+        tables: Overview tables by name.
+        links: The way to the CSV of each table, by name.
+        charts: Charts of the studies, in groups by study name.
+        pictures: The small picture of each study, as SVG, by study name.
+    """
+    drawn = dict(charts.groups) if charts else {}
     return {
         "links": links,
         "title": document.text("title"),
@@ -56,7 +68,8 @@ def page_context(
         "id": document.text("id"),
         "budget": document.text("budget"),
         "headline": document.text("headline"),
-        "studies": [_study(document, study) for study in _studies(document)],
+        "studies": [_study(document, study, drawn, pictures or {}) for study in _studies(document)],
+        "charts": charts,
         "tables": {name: tables.get(name) for name in OVERVIEW_TABLES},
         "sections": sections,
         "glossary": _glossary(document),
@@ -117,14 +130,25 @@ def _studies(document: Document) -> list[Mapping[str, Any]]:
     return [*studies, *({"study": name} for name in lost)]
 
 
-def _study(document: Document, study: Mapping[str, Any]) -> dict[str, Any]:
+def _study(
+    document: Document,
+    study: Mapping[str, Any],
+    charts: Mapping[str, Sequence[DrawnPanel]],
+    pictures: Mapping[str, str],
+) -> dict[str, Any]:
+    name = str(study.get("study") or "")
     mine = [v for v in document.items("verdicts") if v.get("study") == study.get("study")]
     mine = sorted(mine, key=lambda verdict: verdict.get("condition") is not None)  # the overall verdict first
-    text = {key: str(study.get(key) or "") for key in ("claim", "citation", "rule", "meaning", "limits")}
+    rulings = [_ruling(document, verdict) for verdict in mine]
+    keys = ("claim", "citation", "rule", "meaning", "limits", "number", "headline")
     return {
-        **text,
+        **{key: str(study.get(key) or "") for key in keys},
         "title": str(study.get("title") or study.get("study") or document.text("title")),
-        "rulings": [_ruling(document, verdict) for verdict in mine],
+        "anchor": f"study-{file_stem(name)}",
+        "rulings": rulings,
+        "overall": next((ruling for ruling in rulings if ruling.about == "Overall"), None),
+        "charts": charts.get(name, ()),
+        "picture": pictures.get(name, ""),
         "identical": [_pair(entry) for entry in study.get("identical") or []],
         "varied": [_pair(entry) for entry in study.get("varied") or []],
     }

@@ -28,18 +28,26 @@ def render(document: Mapping[str, Any], out: Path) -> Path:
     from varbench.report.document import read_document
     from varbench.report.links import csv_link
     from varbench.report.output import write_folder
-    from varbench.report.sections import sections_of
+    from varbench.report.sections import STUDIES, sections_of
     from varbench.report.tables import readable
 
     view = read_document(document)
     files: dict[str, bytes] = {}
     blocks = _draw(view, files)
+    pictures = _pictures(view)
     overview = {table.name: table for table in _overview(view)}
     for table in overview.values():
         _add_table(table, files)
     read = {name: readable(table) for name, table in overview.items()}
     links = {Path(name).stem: csv_link(Path(name).stem, files[name]) for name in files if name.endswith(".csv")}
-    context = page.page_context(view, sections_of(blocks), read, links=links)
+    context = page.page_context(
+        view,
+        sections_of(blocks),
+        read,
+        links=links,
+        charts=next((block for section, block in blocks if section == STUDIES), None),
+        pictures=pictures,
+    )
     files["index.html"] = page.page_html(context).encode()
     files["report.md"] = page.page_markdown(context).encode()
     files["analysis.json"] = canonical_json(document).encode()
@@ -89,6 +97,21 @@ def _draw(view: Document, files: dict[str, bytes]) -> list[tuple[str, Block]]:
             read = [readable(table) for table in tables]
             blocks.append((kind.section, Block(kind.name, kind.reading, panels, read, kind.tables_open)))
     return blocks
+
+
+def _pictures(view: Document) -> dict[str, str]:
+    """The small pictures of the studies, by name, where there are several."""
+    from varbench.report.figures.charts import thumbnail
+    from varbench.report.figures.write import drawing, figure_svg
+
+    found: dict[str, str] = {}
+    names = [str(study.get("study")) for study in view.items("studies")]
+    with drawing():
+        for name in names if len(names) > 1 else ():
+            made = thumbnail(view, name)
+            if made is not None:
+                found[name] = figure_svg(made[0], name=f"picture--{name}", alt=made[1])
+    return found
 
 
 def _add_table(table: Table, files: dict[str, bytes]) -> None:

@@ -25,9 +25,9 @@ def flops_per_step(plan: PopulationPlan, dataset: Dataset) -> float:
     return 3.0 * float((counted or {}).get("flops", 0.0))
 
 
-def expected_seconds(flops: float, *, populations: int) -> float:
-    """Wall time to expect for so much arithmetic in so many populations on the devices at hand."""
+def expected_seconds(flops: float, *, compilations: int) -> float:
+    """Wall time to expect for so much arithmetic and so many compilations on the devices at hand."""
     import jax
 
     rate = FLOPS_PER_SECOND.get(jax.default_backend(), FLOPS_PER_SECOND["gpu"]) * len(jax.local_devices())
-    return COMPILE_SECONDS * populations + flops / rate
+    return COMPILE_SECONDS * compilations + flops / rate

@@ -1,4 +1,4 @@
-"""Training what a study plans: population by population, block by block, resumable at every block."""
+"""Training what studies plan: population by population, block by block, resumable at every block."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from varbench.data import Dataset, load
 from varbench.errors import InputError
 from varbench.store import Plan, PopulationStore, locked, write_record
@@ -15,9 +17,12 @@ from varbench.store.budget import check_snapshots
 from varbench.store.files import write_atomically
 from varbench.studies.cost import expected_seconds, flops_per_step
 from varbench.studies.environment import environment
-from varbench.studies.request import RECIPE_FILE, SCHEMA, Request, read_study
-from varbench.studies.study import PopulationPlan
+from varbench.studies.experiments import EXPERIMENT_SECONDS, make_experiment
+from varbench.studies.moment import Moment
+from varbench.studies.request import RECIPE_FILE, SCHEMA, Request, read_study, source_file
+from varbench.studies.study import Experiment, PopulationPlan
 from varbench.training.engine import Engine, Progress, strategy_for
+from varbench.training.settings import form_of
 from varbench.training.strategy import Strategy
 
 
@@ -37,24 +42,8 @@ class Job:
 
     def engine(self) -> Engine:
         """What trains it."""
-        return Engine(self.plan.recipe, self.dataset, self.strategy, snapshots=self.plan.snapshots)
-
-
-@dataclass(frozen=True)
-class Moment:
-    """A moment of the execution, for progress displays.
-
-    Attributes:
-        job: The population in training.
-        runs_done: Its runs that were committed before this launch.
-        progress: Where the current launch stands, or None at its start and end.
-        share: Share of the study's arithmetic that is done, in [0, 1].
-    """
-
-    job: Job
-    runs_done: int
-    progress: Progress | None
-    share: float
+        plan = self.plan
+        return Engine(plan.recipe, self.dataset, self.strategy, snapshots=plan.snapshots, fresh=plan.fresh)
 
 
 def jobs_of(request: Request, out: Path | None = None) -> tuple[Job, ...]:
@@ -83,9 +72,14 @@ def jobs_of(request: Request, out: Path | None = None) -> tuple[Job, ...]:
     return tuple(jobs)
 
 
-def expected_time(jobs: Sequence[Job]) -> float:
-    """Seconds to expect for jobs on the devices at hand: a rough figure, for the plan that is printed first."""
-    return expected_seconds(sum(job.flops for job in jobs), populations=len(jobs))
+def expected_time(request: Request, jobs: Sequence[Job]) -> float:
+    """Seconds to expect on the devices at hand: a rough figure, for the plan that is printed first."""
+    experiments = sum(len(request.experiments(study)) for study in request.studies)
+    forms = {form_of(j.plan.recipe, j.dataset, j.strategy, platform="") for j in jobs}
+    compilations = len(forms) + sum(job.plan.fresh for job in jobs)
+    return (
+        expected_seconds(sum(job.flops for job in jobs), compilations=compilations) + EXPERIMENT_SECONDS * experiments
+    )
 
 
 def execute(
@@ -112,11 +106,20 @@ def execute(
     with locked(out):
         _claim(request, jobs, out, command)
         where = environment()
-        total = sum(job.flops for job in jobs)
-        done = 0.0
-        for job in jobs:
-            _train(job, out / job.plan.name, where, listen, before=done / total, weight=job.flops / total)
-            done += job.flops
+        experiments = [e for study in request.studies for e in request.experiments(study)]
+        costs = [expected_seconds(job.flops, compilations=1) for job in jobs] + [EXPERIMENT_SECONDS] * len(experiments)
+        ends = np.cumsum(costs) / max(sum(costs), 1e-9)
+        starts = [0.0, *ends]
+        for job, before, after in zip(jobs, starts, ends, strict=False):
+            _train(job, out / job.plan.name, where, listen, before=before, weight=after - before)
+        for experiment, before, after in zip(experiments, starts[len(jobs) :], ends[len(jobs) :], strict=False):
+            make_experiment(out, experiment, _listener(experiment, listen, before=before, weight=after - before))
+
+
+def _listener(
+    experiment: Experiment, listen: Callable[[Moment], None], *, before: float, weight: float
+) -> Callable[[float], None]:
+    return lambda inside: listen(Moment(experiment.label, 0, 0, None, inside, before + weight * inside))
 
 
 def _train(
@@ -137,8 +140,9 @@ def _train(
     finished = total - sum(len(runs) for _, runs in missing)
 
     def moment(progress: Progress | None) -> Moment:
-        inside = progress.runs * progress.step / progress.steps if progress else 0.0
-        return Moment(job, finished, progress, before + weight * (finished + inside) / total)
+        running = progress.runs * progress.step / progress.steps if progress else 0.0
+        inside = (finished + running) / total
+        return Moment(job.plan.label, total, finished, progress, inside, before + weight * inside)
 
     listen(moment(None))
     try:
@@ -225,6 +229,9 @@ def _claim(request: Request, jobs: Sequence[Job], out: Path, command: str) -> No
             _check_same_pipeline(job, out / job.plan.name)
     if request.recipe is not None:
         write_atomically(out / RECIPE_FILE, request.recipe.toml().encode())
+    for study in request.studies:
+        if study.source:
+            write_atomically(source_file(out, study.name), study.source.encode())
     populations = [job.plan.name for job in jobs]
     write_record(path, {**record, "populations": populations, "runs": request.runs})
 

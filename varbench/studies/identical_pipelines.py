@@ -5,32 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from varbench.analysis.catalogue.equivalence import MARGIN, margin_for
-from varbench.studies.study import Anchor, Answer, Case, Evidence, Part, PopulationPlan, Study, Verdict
+from varbench.analysis.charts import Chart, series
+from varbench.studies.common import CURVE, main_cases, main_population
+from varbench.studies.rules import overall
+from varbench.studies.study import (
+    Anchor,
+    Answer,
+    Arrays,
+    Case,
+    Evidence,
+    Judgement,
+    Part,
+    PopulationPlan,
+    Study,
+    Verdict,
+)
 from varbench.training.design import Design, together
-from varbench.training.recipe import Recipe
 
-RUNS = {"smoke": 8, "standard": 64, "full": 256}
 AGAIN = {"smoke": 4, "standard": 16, "full": 32}
-REFERENCE = {"smoke": 4, "standard": 16, "full": 32}
-ALONE = {"smoke": 2, "standard": 8, "full": 16}
+REFERENCE = {"smoke": 2, "standard": 8, "full": 32}
+REFERENCE_STEPS = {"smoke": 100, "standard": 3000, "full": 20000}
+ALONE = {"smoke": 2, "standard": 4, "full": 16}
 
 _GREYDANUS = "Greydanus and Kobak 2024, arXiv 2011.14439"
 
 
 def _cases(budget: str) -> tuple[Case, ...]:
-    curve = Recipe(data="mnist1d", optimizer="adam", lr=1e-2, batch_size=100)
-    steps = {"smoke": (120, 80, 150, 150), "standard": (3000, 2000, 1000, 4000), "full": (6000, 6000, 4000, 20000)}
-    mlp, cnn, digits, logistic = steps[budget]
-    return (
-        Case(
-            "mnist1d-mlp",
-            "MNIST-1D · MLP",
-            curve.replace(model="mnist1d-mlp", optimizer="adamw", weight_decay=0.1, steps=mlp),
-        ),
-        Case("mnist1d-cnn", "MNIST-1D · CNN", curve.replace(model="mnist1d-cnn", steps=cnn)),
-        Case("digits-mlp", "Digits · MLP", Recipe(data="digits", model="mlp", lr=1e-3, batch_size=50, steps=digits)),
-        Case("mnist1d-logistic", "MNIST-1D · logistic", curve.replace(model="logistic", steps=logistic), judged=False),
-    )
+    logistic = CURVE.replace(model="logistic", steps=REFERENCE_STEPS[budget])
+    return (*main_cases(budget), Case("mnist1d-logistic", "MNIST-1D · logistic", logistic, judged=False))
 
 
 def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[PopulationPlan, ...]:
@@ -43,12 +45,8 @@ def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[Populat
                 PopulationPlan(case.name, case.label, case.recipe, design, role="reference", description=description)
             )
             continue
-        design = together(RUNS[budget] if runs is None else runs, sources=case.recipe.active_sources())
-        plans.append(
-            PopulationPlan(
-                case.name, case.label, case.recipe, design, description="every source of randomness varies with the run"
-            )
-        )
+        plans.append(main_population(case, budget, runs, measures=None))
+        design = plans[-1].design
         again = tuple(reversed(design.levels[: AGAIN[budget]]))
         plans.append(
             PopulationPlan(
@@ -59,6 +57,7 @@ def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[Populat
                 role="control",
                 of=case.name,
                 description="the same levels, trained again from a fresh compilation and in reverse order",
+                fresh=True,
             )
         )
         alone = tuple({**levels, "width": 1} for levels in design.levels[: ALONE[budget]])
@@ -76,21 +75,38 @@ def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[Populat
     return tuple(plans)
 
 
-def _judge(evidence: Mapping[str, Evidence]) -> tuple[Verdict, ...]:
+def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) -> Judgement:
     mains = [e for e in evidence.values() if e.plan.role == "population"]
     verdicts = [_verdict(main, evidence.get(f"{main.plan.name}-again")) for main in mains]
-    answers = {v.verdict for v in verdicts}
-    overall: Answer = "inconclusive"
-    if answers == {"supported"}:
-        overall = "supported"
-    elif "contradicted" in answers:
-        overall = "contradicted"
-    counts = ", ".join(
-        f"{sum(v.verdict == a for v in verdicts)} {a}"
-        for a in ("supported", "contradicted", "inconclusive")
-        if a in answers
+    verdicts.append(overall(verdicts))
+    return Judgement(
+        tuple(verdicts), _headline(evidence), number=_number(mains), charts=(_disagreements(mains),) if mains else ()
     )
-    return (*verdicts, Verdict(None, overall, f"Of {len(verdicts)} recipes: {counts}."))
+
+
+def _number(mains: Sequence[Evidence]) -> str:
+    """The largest disagreement, with its interval."""
+    found = [(e.get("disagreement"), e) for e in mains]
+    known = [(q.value, q.low, q.high, e) for q, e in found if q.value is not None and q.low is not None]
+    if not known:
+        return ""
+    value, low, high, e = max(known, key=lambda row: row[0])
+    return f"{100 * value:.1f} % [{100 * low:.1f}, {100 * (high or 0):.1f}] of the predictions flip ({e.plan.label})"
+
+
+def _disagreements(mains: Sequence[Evidence]) -> Chart:
+    return Chart(
+        name="disagreement",
+        title="Predictions that flip at the next retraining",
+        x_label="",
+        y_label="disagreement of two runs",
+        unit="fraction",
+        kind="rows",
+        series=(series("every source varies", [(e.plan.label, e.get("disagreement")) for e in mains]),),
+        reference=0.0,
+        reference_label="same levels again",
+        caption="Share of the test examples that two runs of the same pipeline predict differently.",
+    )
 
 
 def _verdict(main: Evidence, again: Evidence | None) -> Verdict:
@@ -152,7 +168,7 @@ def _away_from_control(main: Evidence, again: Evidence | None, measure: str, nam
     return Part(name, holds, text)
 
 
-def _headline(evidence: Mapping[str, Evidence], verdicts: Sequence[Verdict]) -> str:
+def _headline(evidence: Mapping[str, Evidence]) -> str:
     lines: list[str] = []
     distances: list[float] = []
     for e in evidence.values():
@@ -207,7 +223,6 @@ STUDY = Study(
     cases=_cases,
     plan=_plan,
     judge=_judge,
-    headline=_headline,
     anchors=(
         Anchor("mnist1d", "logistic", "accuracy", 0.32, 0.03, _GREYDANUS, "paper's table 32 %, notebook 31.5 %"),
         Anchor("mnist1d", "mnist1d-mlp", "accuracy", 0.651, 0.03, _GREYDANUS, "notebook; the paper's table has 68 %"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,21 @@ from varbench.keys import SOURCES
 from varbench.probes import TrainedNetworks
 from varbench.stats.estimate import Estimate
 from varbench.store import PopulationStore
+from varbench.studies.experiments import read_experiment
+from varbench.studies.moment import Moment
 from varbench.studies.request import read_study, request_of
-from varbench.studies.study import Evidence, Named, PopulationPlan, Study
+from varbench.studies.study import Evidence, Judgement, Named, PopulationPlan, Study
+
+SUITE = "suite"
+SUITE_TITLE = "Training is optimization, put to the test"
 
 
-def judge(out: Path) -> dict[str, Any]:
+def judge(out: Path, *, listen: Callable[[Moment], None] = lambda moment: None) -> dict[str, Any]:
     """Measure and decide.
 
     Args:
-        out: A run directory with at least one finished block in every population.
+        out: A finished run directory.
+        listen: Called before each population and each study.
 
     Returns:
         The content of `analysis.json`.
@@ -42,34 +48,68 @@ def judge(out: Path) -> dict[str, Any]:
     unfinished = [name for name in record["populations"] if name not in stores or stores[name].missing()]
     if unfinished:
         raise InputError(f"{out} is unfinished ({', '.join(unfinished)}): finish it with {record['command']}")
+    experiments = {
+        study.name: {e.name: read_experiment(out, e) for e in request.experiments(study)} for study in request.studies
+    }
     plans = {plan.name: plan for plan in request.populations()}
     arrays = {name: store.read() for name, store in stores.items()}
+    shared: dict[Any, TrainedNetworks] = {}
     populations = {
-        name: population_arrays(store, arrays[name], networks=_networks(plans[name])) for name, store in stores.items()
+        name: population_arrays(store, arrays[name], networks=_networks(plans[name], shared))
+        for name, store in stores.items()
     }
-    evidence = {
-        name: Evidence(plan, populations[name], _estimates(plan, plans, populations, stores))
-        for name, plan in plans.items()
-    }
-    verdicts = request.study.judge(evidence)
+    evidence = {}
+
+    def tell(label: str, done: int) -> None:
+        share = done / (len(plans) + len(request.studies))
+        listen(Moment(f"measuring {label}", 0, 0, None, share, share))
+
+    for done, (name, plan) in enumerate(plans.items()):
+        tell(plan.label, done)
+        evidence[name] = Evidence(plan, populations[name], _estimates(plan, plans, populations, stores))
+    judgements: dict[str, Judgement] = {}
+    owned: dict[str, list[str]] = {}
+    for done, study in enumerate(request.studies, start=len(plans)):
+        tell(study.title, done)
+        owned[study.name] = [plan.name for plan in request.plans(study)]
+        mine = {name: evidence[name] for name in owned[study.name]}
+        judgements[study.name] = study.judge(mine, experiments[study.name])
+    owner = {name: study for study, names in reversed(owned.items()) for name in names}
     mains = [plan for plan in plans.values() if plan.role != "control"]
+    drawn = [plan for plan in mains if plan.role == "population" and plan.plots]
+    single = request.studies[0] if len(request.studies) == 1 else None
     return document(
-        name=request.study.name,
-        title=request.study.title,
-        headline=request.study.headline(evidence, verdicts),
+        name=single.name if single else SUITE,
+        title=single.title if single else SUITE_TITLE,
+        headline=judgements[single.name].headline if single else _suite_headline(judgements),
         budget=request.budget,
-        study=_study_part(request.study, mains, stores),
-        conditions=[_condition(request.study, plan, stores[name], populations[name]) for name, plan in plans.items()],
-        estimates=[(request.study.name, n) for e in evidence.values() for n in e.estimates],
-        verdicts=[(request.study.name, v) for v in verdicts],
-        anchors=_anchors(request.study, evidence),
-        plots={p.name: _plots(p, populations[p.name], arrays[p.name]) for p in mains if p.role == "population"},
-        measures=MEASURES,
-        manifest=_manifest(record, stores),
-        unavailable=[
-            (p.name, *entry) for p in mains if p.role == "population" for entry in unavailable(populations[p.name])
+        studies=[
+            _study_part(study, judgements[study.name], [plans[name] for name in owned[study.name]], stores)
+            for study in request.studies
         ],
+        conditions=[_condition(owner[name], plan, stores[name], populations[name]) for name, plan in plans.items()],
+        estimates=[
+            *((owner[name], n) for name, e in evidence.items() for n in e.estimates),
+            *((study, n) for study, judgement in judgements.items() for n in judgement.estimates),
+        ],
+        verdicts=[(study, v) for study, judgement in judgements.items() for v in judgement.verdicts],
+        charts=[
+            {"study": study, **chart.as_dict()} for study, judgement in judgements.items() for chart in judgement.charts
+        ],
+        anchors=[row for study in request.studies for row in _anchors(study, evidence, owned[study.name])],
+        plots={p.name: _plots(p, populations[p.name], arrays[p.name]) for p in drawn},
+        measures={**MEASURES, **{name: m for study in request.studies for name, m in study.measures.items()}},
+        manifest=_manifest(record, stores),
+        unavailable=[(p.name, *entry) for p in drawn for entry in unavailable(populations[p.name])],
     )
+
+
+def _suite_headline(judgements: Mapping[str, Judgement]) -> str:
+    """How many claims hold, and what the first study found."""
+    words = [judgement.verdicts[-1].verdict for judgement in judgements.values()]
+    counts = [f"{words.count(word)} {word}" for word in ("supported", "contradicted", "inconclusive") if word in words]
+    first = next(iter(judgements.values())).headline
+    return f"Of {len(words)} claims about training, {', '.join(counts)}. {first}"
 
 
 def population_arrays(
@@ -94,9 +134,18 @@ def population_arrays(
     )
 
 
-def _networks(plan: PopulationPlan) -> Networks | None:
-    """The networks of a population; a control is only compared run by run and a reference only shown."""
-    return TrainedNetworks(plan.recipe, load(plan.recipe.data)) if plan.role == "population" else None
+def _networks(plan: PopulationPlan, shared: dict[Any, TrainedNetworks]) -> Networks | None:
+    """The networks of a population; a control is only compared run by run and a reference only shown.
+
+    Populations that differ in how they were trained alone share one object, and with it what it compiles.
+    """
+    if plan.role != "population":
+        return None
+    r = plan.recipe
+    key = (r.data, r.model, r.hidden, r.blocks, r.norm, r.dropout, r.precision, r.batch_size)
+    if key not in shared:
+        shared[key] = TrainedNetworks(r, load(r.data))
+    return shared[key]
 
 
 def _estimates(
@@ -107,7 +156,7 @@ def _estimates(
 ) -> tuple[Named, ...]:
     found: Sequence[tuple[str, float | str | None, Estimate]]
     if plan.of is None:
-        found = estimates(populations[plan.name], level=LEVEL, key=KEY)
+        found = estimates(populations[plan.name], names=plan.measures, level=LEVEL, key=KEY)
     else:
         rows = _matching_rows(plan, plans[plan.of])
         prints, of_prints = (stores[n].manifest["fingerprints"] for n in (plan.name, plan.of))
@@ -138,13 +187,13 @@ def _plots(plan: PopulationPlan, population: PopulationArrays, arrays: dict[str,
 
 
 def _condition(
-    study: Study, plan: PopulationPlan, store: PopulationStore, population: PopulationArrays
+    study: str, plan: PopulationPlan, store: PopulationStore, population: PopulationArrays
 ) -> dict[str, Any]:
     manifest = store.manifest
     runs, examples, classes = population.n_runs, population.n_examples, population.n_classes
     return {
         "condition": plan.name,
-        "study": study.name,
+        "study": study,
         "label": plan.label,
         "role": plan.role,
         "of": plan.of,
@@ -162,9 +211,13 @@ def _condition(
     }
 
 
-def _study_part(study: Study, mains: Sequence[PopulationPlan], stores: dict[str, PopulationStore]) -> dict[str, Any]:
+def _study_part(
+    study: Study, judgement: Judgement, plans: Sequence[PopulationPlan], stores: dict[str, PopulationStore]
+) -> dict[str, Any]:
     identical, varied = [], []
-    for plan in mains:
+    for plan in plans:
+        if plan.role == "control":
+            continue
         m, r = stores[plan.name].manifest, plan.recipe
         identical.append(
             [
@@ -186,14 +239,17 @@ def _study_part(study: Study, mains: Sequence[PopulationPlan], stores: dict[str,
         "rule": study.rule,
         "meaning": study.meaning,
         "limits": study.limits,
+        "headline": judgement.headline,
+        "number": judgement.number,
+        "conditions": [plan.name for plan in plans],
         "identical": identical,
         "varied": varied,
     }
 
 
-def _anchors(study: Study, evidence: dict[str, Evidence]) -> list[dict[str, Any]]:
+def _anchors(study: Study, evidence: dict[str, Evidence], names: Sequence[str]) -> list[dict[str, Any]]:
     rows = []
-    for e in evidence.values():
+    for e in (evidence[name] for name in names):
         for anchor in study.anchors:
             if e.plan.role == "control" or (e.plan.recipe.data, e.plan.recipe.model) != (anchor.data, anchor.model):
                 continue

@@ -1,9 +1,14 @@
-"""The studies by name. A new study: one file here, one entry below, one test of its judge."""
+"""The studies by name. A new built-in study: one file here, one entry below, one test of its judge."""
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import importlib
+import re
+import types
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from varbench.errors import InputError
@@ -19,15 +24,64 @@ STUDIES: dict[str, tuple[str, str]] = {
 }
 """Name → (module that defines `STUDY`, the claim in a phrase)."""
 
+ALL = "all"
+"""Stands for every built-in study."""
 
-def study(name: str) -> Study:
-    """The study of a name.
+NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+def study(name: str | Path) -> Study:
+    """The study of a name, or of a Python file that defines `STUDY`. The file is executed.
 
     Raises:
-        InputError: If there is none.
+        InputError: If there is none, or the file defines no study.
     """
+    if isinstance(name, Path) or name.endswith(".py"):
+        return _from_file(Path(name).expanduser())
     if name not in STUDIES:
         near = difflib.get_close_matches(name, STUDIES, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        raise InputError(f"unknown study {name!r}: {hint}known are {', '.join(STUDIES)}")
+        raise InputError(f"unknown study {name!r}: {hint}known are {', '.join(STUDIES)}, or a Python file of your own")
     return importlib.import_module(STUDIES[name][0]).STUDY
+
+
+def studies(names: Sequence[str]) -> tuple[Study, ...]:
+    """The studies of names and files; "all" stands for every built-in one.
+
+    Raises:
+        InputError: If none is given, one is unknown, or one is given twice.
+    """
+    if not names:
+        raise InputError(f"no study was given: known are {', '.join(STUDIES)}; all stands for every one of them")
+    found = [study(name) for given in names for name in (STUDIES if given == ALL else [given])]
+    twice = [s.name for i, s in enumerate(found) if s.name in [f.name for f in found[:i]]]
+    if twice:
+        raise InputError(f"the study {twice[0]!r} was given twice")
+    return tuple(found)
+
+
+def _from_file(path: Path) -> Study:
+    from varbench.studies.study import Study
+
+    try:
+        source = path.read_text(encoding="utf-8")
+        code = compile(source, str(path), "exec")
+    except OSError as error:
+        raise InputError(f"there is no study at {path}: {error.strerror}") from None
+    except (SyntaxError, ValueError) as error:
+        raise InputError(f"{path} is not a Python file: {error}") from None
+    module = types.ModuleType(path.stem.replace("-", "_"))
+    module.__file__ = str(path)
+    try:
+        exec(code, module.__dict__)
+    except Exception as error:
+        raise InputError(f"{path} fails when it is executed: {type(error).__name__}: {error}") from error
+    found = getattr(module, "STUDY", None)
+    if not isinstance(found, Study):
+        raise InputError(f"{path} defines no STUDY, which must be a varbench.studies.study.Study")
+    if not NAME.fullmatch(found.name) or found.name in STUDIES:
+        raise InputError(
+            f"{path}: the study is called {found.name!r}; give it a name of its own out of lower-case letters, digits "
+            "and hyphens"
+        )
+    return dataclasses.replace(found, source=source)

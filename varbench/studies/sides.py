@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from varbench.analysis.catalogue import MEASURES, estimates
 from varbench.analysis.comparing.environment import flattened
-from varbench.analysis.comparing.side import Arm, Described, Side
+from varbench.analysis.comparing.side import Arm, Side
+from varbench.analysis.described import Described
 from varbench.analysis.document import KEY, LEVEL, SCHEMA
 from varbench.analysis.population import PopulationArrays
 from varbench.errors import InputError

@@ -6,9 +6,13 @@ Training (`execute`) and deciding (`judge`) are apart: judging again costs no tr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeAlias
 
+import numpy as np
+
+from varbench.analysis.charts import Chart
+from varbench.analysis.described import Described
 from varbench.analysis.document import Named as Named
 from varbench.analysis.population import PopulationArrays
 from varbench.stats.estimate import Estimate
@@ -17,6 +21,9 @@ from varbench.training.recipe import Recipe
 
 BUDGETS = ("smoke", "standard", "full")
 """Seconds, minutes, and a GPU or a night."""
+
+Arrays: TypeAlias = Mapping[str, np.ndarray]
+"""Arrays by name."""
 
 Answer = Literal["supported", "contradicted", "inconclusive"]
 
@@ -48,6 +55,9 @@ class PopulationPlan:
         description: One phrase for reports.
         snapshots: How many moments of the training the weights are kept at, the first and last step among them; 0 for
             none. They are what separation curves and curvature along training are measured on.
+        measures: Names of the measures that are made of it, or None for all.
+        fresh: Whether its programs are compiled anew, whatever was compiled before in the process.
+        plots: Whether the page shows its runs, matrices and curves, and not its estimates alone.
     """
 
     name: str
@@ -58,6 +68,50 @@ class PopulationPlan:
     of: str | None = None
     description: str = ""
     snapshots: int = 0
+    measures: tuple[str, ...] | None = None
+    fresh: bool = False
+    plots: bool = True
+
+    def trains_as(self, other: PopulationPlan) -> bool:
+        """Whether another plan asks for the same runs: one training then serves both."""
+        told: dict[str, Any] = {
+            "label": "",
+            "description": "",
+            "snapshots": 0,
+            "measures": None,
+            "fresh": False,
+            "plots": True,
+        }
+        return replace(self, **told) == replace(other, **told)
+
+    def together_with(self, other: PopulationPlan) -> PopulationPlan:
+        """The plan that serves both."""
+        whole = self.measures is None or other.measures is None
+        return replace(
+            self,
+            snapshots=max(self.snapshots, other.snapshots),
+            measures=None if whole else tuple(dict.fromkeys((*(self.measures or ()), *(other.measures or ())))),
+            fresh=self.fresh or other.fresh,
+            plots=self.plots or other.plots,
+        )
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Something a study measures that is no population of classifiers: generations, generators, other processes.
+
+    Attributes:
+        name: Name of its file in the run directory.
+        label: What progress displays call it.
+        make: Does it: `make(listen)` → arrays by name; `listen(share)` with a share done in [0, 1], now and then. The
+            same facts must give the same arrays.
+        facts: Everything that the arrays depend on, as plain JSON values; kept with them and compared on resuming.
+    """
+
+    name: str
+    label: str
+    make: Callable[[Callable[[float], None]], Mapping[str, np.ndarray]]
+    facts: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -77,6 +131,25 @@ class Verdict:
     verdict: Answer
     reason: str
     parts: tuple[Part, ...] = ()
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a judge says, and what it measured beyond the estimates of the populations.
+
+    Attributes:
+        verdicts: The decisions, the last one about the whole.
+        headline: The sentence that opens the report of the study.
+        number: The deciding number with its interval and a few words, for the table of claims.
+        estimates: Estimates of its own; their measures are described in `Study.measures` if the catalogue has them not.
+        charts: Figures; the first one is also the small picture in the table of claims.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    headline: str
+    number: str = ""
+    estimates: tuple[Named, ...] = ()
+    charts: tuple[Chart, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,9 +214,11 @@ class Study:
         limits: What it does not show.
         cases: budget → the recipes.
         plan: (cases, budget, runs or None for the budget's number) → the populations.
-        judge: populations → verdicts, the last one about the whole.
-        headline: populations and verdicts → the sentence that opens the report.
+        judge: (populations, arrays of the experiments) by name → the judgement.
+        experiments: (cases, budget, runs or None) → what is measured beside the populations.
+        measures: Measures of the judge's own, by name.
         anchors: Published numbers.
+        source: Text of the file that a user's own study came from; empty for a built-in one.
     """
 
     name: str
@@ -155,6 +230,8 @@ class Study:
     limits: str
     cases: Callable[[str], tuple[Case, ...]]
     plan: Callable[[Sequence[Case], str, int | None], tuple[PopulationPlan, ...]]
-    judge: Callable[[Mapping[str, Evidence]], tuple[Verdict, ...]]
-    headline: Callable[[Mapping[str, Evidence], Sequence[Verdict]], str]
+    judge: Callable[[Mapping[str, Evidence], Mapping[str, Arrays]], Judgement]
+    experiments: Callable[[Sequence[Case], str, int | None], tuple[Experiment, ...]] = lambda cases, budget, runs: ()
+    measures: Mapping[str, Described] = field(default_factory=dict)
     anchors: tuple[Anchor, ...] = ()
+    source: str = ""

@@ -13,7 +13,8 @@ from varbench.analysis.churn import churn_estimates, matched_rows
 from varbench.analysis.comparing.environment import environment_differences
 from varbench.analysis.comparing.matching import Match, matches
 from varbench.analysis.comparing.rows import ComparisonRow, Partners, adjusted, comparison_rows
-from varbench.analysis.comparing.side import Arm, Described, Side
+from varbench.analysis.comparing.side import Arm, Side
+from varbench.analysis.described import Described
 from varbench.analysis.document import Named, document
 from varbench.analysis.plots import plots
 from varbench.errors import InputError
@@ -88,7 +89,7 @@ def comparison_document(
         if len(sides) == 2
         else "Conditions side by side",
         "budget": "",
-        "study": {"study": COMPARISON},
+        "studies": [{"study": COMPARISON}],
         "conditions": conditions,
         "estimates": estimates,
         "verdicts": [],

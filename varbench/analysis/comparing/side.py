@@ -7,18 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from varbench.analysis.catalogue.measure import At
+from varbench.analysis.described import Described
 from varbench.analysis.population import PopulationArrays
 from varbench.stats.estimate import Estimate
-
-
-@dataclass(frozen=True)
-class Described:
-    """What a measure is called, as the catalogue or the report that it was read from says."""
-
-    label: str
-    unit: str
-    better: str
-    meaning: str
 
 
 @dataclass(frozen=True)

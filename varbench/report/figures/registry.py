@@ -6,6 +6,7 @@ from varbench.report.figures import (
     anchors,
     attributions,
     barriers,
+    charts,
     comparisons,
     components,
     controls,
@@ -27,6 +28,7 @@ from varbench.report.figures import (
 from varbench.report.figures.kind import FigureKind
 
 KINDS: tuple[FigureKind, ...] = (
+    charts.KIND,
     comparisons.KIND,
     comparisons.EVERY,
     environment.KIND,

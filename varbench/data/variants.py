@@ -1,0 +1,117 @@
+"""Data sets made from others by planting, corrupting or relabeling: `digits+noise:0.5`, `mnist1d+patch:0.9`.
+
+A variant is a function of a data set and one number. What it draws at random is drawn from a key made of its name
+alone: the same text gives the same bytes, and another number moves the same draws, so that amounts are comparable.
+A new variant: one function and one entry below, or a file of its own and one entry.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from varbench.data.dataset import Dataset
+from varbench.errors import InputError
+
+SEPARATOR = "+"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A way of changing a data set.
+
+    Attributes:
+        name: What follows the separator.
+        meaning: One phrase, with what the number says.
+        make: (data set, number, generator) → the arrays and fields that change, by their names in `Dataset`.
+        least, most: Range of the number.
+    """
+
+    name: str
+    meaning: str
+    make: Callable[[Dataset, float, np.random.Generator], dict[str, np.ndarray]]
+    least: float
+    most: float
+
+
+def varied(dataset: Dataset, text: str) -> Dataset:
+    """The data set changed as `name:number` says.
+
+    Raises:
+        InputError: If there is no such variant, or the number is none or out of range.
+    """
+    name, _, amount = text.partition(":")
+    if name not in VARIANTS:
+        near = difflib.get_close_matches(name, VARIANTS, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise InputError(f"{dataset.name}{SEPARATOR}{text}: unknown variant {name!r}: {hint}known are {_known()}")
+    variant = VARIANTS[name]
+    try:
+        number = float(amount)
+    except ValueError:
+        number = float("nan")
+    if not variant.least <= number <= variant.most:
+        between = (variant.least + min(variant.most, variant.least + 1)) / 2
+        raise InputError(
+            f"{dataset.name}+{text}: {name} needs a number from {variant.least:g} to {variant.most:g}, such as "
+            f"{name}:{between:g}"
+        )
+    seed = int.from_bytes(hashlib.sha256(f"{dataset.name}{SEPARATOR}{name}".encode()).digest()[:8], "little")
+    changes = variant.make(dataset, number, np.random.default_rng(seed))
+    return dataclasses.replace(dataset, name=f"{dataset.name}{SEPARATOR}{text}", **changes)  # type: ignore[arg-type]
+
+
+def noise(dataset: Dataset, amount: float, random: np.random.Generator) -> dict[str, np.ndarray]:
+    """Gaussian noise on the test inputs, with `amount` times the SD of the training inputs; training is untouched."""
+    x = np.asarray(dataset.x_test, np.float32)
+    drawn = random.standard_normal(x.shape, dtype=np.float32)
+    noisy = x + np.float32(amount * np.std(dataset.x_train, dtype=np.float64)) * drawn
+    if dataset.x_test.dtype == np.uint8:
+        return {"x_test": np.clip(np.rint(noisy), 0, 255).astype(np.uint8)}
+    return {"x_test": noisy}
+
+
+def patch(dataset: Dataset, amount: float, random: np.random.Generator) -> dict[str, np.ndarray]:
+    """A shortcut: one input that says a class, the right one with chance `amount`, otherwise another one at random.
+
+    In training and test examples alike. In images it is a bright pixel of the first row (or rows), in curves and
+    vectors a peak among the first positions: position k stands for class k. The values there before are set to the
+    smallest of the training inputs, so that nothing but the plant can be read from them.
+    """
+    found = {}
+    for split in ("train", "test"):
+        x, y = getattr(dataset, f"x_{split}"), getattr(dataset, f"y_{split}")
+        right = random.random(len(y)) < amount
+        said = np.where(right, y, (y + random.integers(1, dataset.classes, len(y))) % dataset.classes)
+        found[f"x_{split}"] = with_patch(dataset, x, said)
+    return found
+
+
+def with_patch(dataset: Dataset, x: np.ndarray, said: np.ndarray) -> np.ndarray:
+    """Examples [n, *shape] of a data set with the plant of `patch` saying class `said` [n] in each."""
+    low, high = np.min(dataset.x_train), np.max(dataset.x_train)
+    planted = np.array(x)
+    space = planted.reshape(len(x), -1, x.shape[-1]) if dataset.kind == "image" else planted.reshape(len(x), -1, 1)
+    if space.shape[1] < dataset.classes:
+        raise InputError(f"{dataset.name}: a patch needs a position for each of {dataset.classes} classes")
+    space[:, : dataset.classes] = low
+    space[np.arange(len(x)), said] = high
+    return planted
+
+
+VARIANTS: dict[str, Variant] = {
+    v.name: v
+    for v in (
+        Variant("noise", "Gaussian noise on the test inputs, its SD in units of that of the inputs", noise, 0.0, 100.0),
+        Variant("patch", "an input that says the class, right with this chance, in training and test", patch, 0.0, 1.0),
+    )
+}
+
+
+def _known() -> str:
+    return ", ".join(VARIANTS)

@@ -1,0 +1,64 @@
+"""What decision rules are made of: where an interval lies, and how decisions add up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from varbench.stats.estimate import Estimate
+from varbench.studies.study import Answer, Part, Verdict
+
+
+def above(estimate: Estimate, threshold: float) -> bool | None:
+    """Whether the whole interval lies above a threshold: True, False if it lies wholly at or below, else None."""
+    if estimate.low is None or estimate.high is None:
+        return None
+    return True if estimate.low > threshold else False if estimate.high <= threshold else None
+
+
+def below(estimate: Estimate, threshold: float) -> bool | None:
+    """Whether the whole interval lies below a threshold: True, False if it lies wholly at or above, else None."""
+    if estimate.low is None or estimate.high is None:
+        return None
+    return True if estimate.high < threshold else False if estimate.low >= threshold else None
+
+
+def answer(parts: Sequence[Part]) -> Answer:
+    """All parts hold: supported. One does not: contradicted. Otherwise, or without parts: inconclusive."""
+    holds = [part.holds for part in parts]
+    if parts and all(holds):
+        return "supported"
+    return "contradicted" if any(h is False for h in holds) else "inconclusive"
+
+
+def verdict(condition: str | None, parts: Sequence[Part]) -> Verdict:
+    """The decision that parts add up to, with the sentences of the parts that failed, or of all, as its reason."""
+    failing = [part.text for part in parts if not part.holds]
+    return Verdict(condition, answer(parts), " ".join(failing or [part.text for part in parts]), tuple(parts))
+
+
+def overall(verdicts: Sequence[Verdict]) -> Verdict:
+    """The decision about the whole: supported if every condition is, contradicted if one is, else inconclusive."""
+    words = [v.verdict for v in verdicts]
+    whole: Answer = "inconclusive"
+    if words and set(words) == {"supported"}:
+        whole = "supported"
+    elif "contradicted" in words:
+        whole = "contradicted"
+    counts = [f"{words.count(w)} {w}" for w in ("supported", "contradicted", "inconclusive") if w in words]
+    return Verdict(None, whole, f"Of {len(words)} recipes: {', '.join(counts)}." if words else "Nothing was decided.")
+
+
+def told(estimate: Estimate, *, scale: float = 1.0, digits: int = 1, unit: str = "") -> str:
+    """An estimate in a sentence: `12.3 % [11.8, 12.9]`, or why there is none."""
+    if estimate.value is None:
+        return f"unknown ({estimate.reason})"
+    space = " " if unit else ""
+    text = f"{scale * estimate.value:.{digits}f}{space}{unit}"
+    if estimate.low is None or estimate.high is None:
+        return text
+    return f"{text} [{scale * estimate.low:.{digits}f}, {scale * estimate.high:.{digits}f}]"
+
+
+def percent(estimate: Estimate, *, digits: int = 1) -> str:
+    """A fraction in a sentence, in percent."""
+    return told(estimate, scale=100.0, digits=digits, unit="%")
