@@ -10,12 +10,13 @@ from typing import Any
 
 from varbench.analysis.catalogue import MEASURES
 from varbench.analysis.churn import churn_estimates, matched_rows
+from varbench.analysis.comparing.between import BetweenRow, between_rows
 from varbench.analysis.comparing.environment import environment_differences
 from varbench.analysis.comparing.matching import Match, matches
 from varbench.analysis.comparing.rows import ComparisonRow, Partners, adjusted, comparison_rows
 from varbench.analysis.comparing.side import Arm, Side
 from varbench.analysis.described import Described
-from varbench.analysis.document import Named, document
+from varbench.analysis.document import KEY, Named, document
 from varbench.analysis.plots import plots
 from varbench.errors import InputError
 
@@ -45,8 +46,8 @@ def comparison_document(
         provenance: Versions, commit and command, for the manifest.
 
     Returns:
-        The content of `analysis.json`, with the differences under `comparisons` and what the conditions were made with
-        under `environment`.
+        The content of `analysis.json`, with the differences under `comparisons`, what two conditions say together under
+        `between`, and what they were made with under `environment`.
 
     Raises:
         InputError: If there are too few or too many sides, or they have no test set in common.
@@ -61,6 +62,7 @@ def comparison_document(
     estimates: list[tuple[str, Named]] = []
     drawn: dict[str, Any] = {}
     rows: list[ComparisonRow] = []
+    between: list[dict[str, Any]] = []
     for match in found:
         names = [_condition_name(letter, match, found) for letter in letters]
         for name, side, arm in zip(names, sides, match.arms, strict=True):
@@ -80,6 +82,7 @@ def comparison_document(
                 measures=measures,
                 level=level,
             )
+            between += _between(match.arms[0], arm, names[0], name, partners, measures, level=level)
             churned = _churn(match.arms[0], arm, names[0], name, level=level)
             conditions.append(_pair(names[0], name, match.arms[0], arm, partners))
             estimates += [(COMPARISON, named) for named in churned]
@@ -98,6 +101,7 @@ def comparison_document(
         "measures": described,
         "manifest": {**provenance, "populations": _populations(conditions, found, letters)},
         "comparisons": [_row(row, described) for row in adjusted(rows)],
+        "between": between,
         "environment": [
             {
                 "population": match.name,
@@ -138,6 +142,24 @@ def _churn(first: Arm, second: Arm, a: str, b: str, *, level: float) -> list[Nam
         return []
     found = churn_estimates(first.population, second.population, level=level)
     return [Named(f"{a} → {b}", measure, at, estimate) for measure, at, estimate in found]
+
+
+def _between(
+    first: Arm, second: Arm, a: str, b: str, partners: Partners, measures: Sequence[str] | None, *, level: float
+) -> list[dict[str, Any]]:
+    if first.population is None or second.population is None:
+        return []
+    found = between_rows(
+        first.population, second.population, partners=partners, measures=measures, level=level, key=KEY
+    )
+    return [_statement(a, b, row) for row in found]
+
+
+def _statement(a: str, b: str, row: BetweenRow) -> dict[str, Any]:
+    """One entry of `between`."""
+    test = None if row.test is None else dataclasses.asdict(row.test)
+    about = {"a": a, "b": b, "name": row.name, "unit": row.unit, "paired": row.paired, "test": test}
+    return {**about, **dataclasses.asdict(row.estimate)}
 
 
 def _condition_name(letter: str, match: Match, found: Sequence[Match]) -> str:

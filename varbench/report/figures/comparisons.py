@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from varbench.report.comparisons import CHURN, Difference, Pair, churn_row, pairs, signed
+from varbench.report.comparisons import CHURN, Difference, Pair, churn_row, p_text, pairs, signed
 from varbench.report.document import Document, file_stem
 from varbench.report.figures.kind import FigureKind, Panel
 from varbench.report.figures.style import BLUE
 from varbench.report.figures.tracks import Point, Track, track_figure
+from varbench.report.numbers import Quantity
 from varbench.report.tables import Cell, Column, Table
 
 DRAWN = (("pp", "Differences of fractions"), ("nats", "Differences in nats"))
@@ -36,9 +37,48 @@ def tables(document: Document) -> Iterator[Table]:
             yield _readable(pair, f"main-differences--{file_stem(pair.name)}", pair.main)
     churned = [(pair, churn_row(document, pair)) for pair in shown]
     rows = [(f"{pair.a.label} → {pair.b.label}", *cells) for pair, cells in churned if any(cells)]
+    yield from between_tables(document)
     if rows:
         columns = [Column(name, document.measure(name).header) for name in CHURN]
         yield Table("churn", "Predictions that change.", (Column("pair", "From → to"), *columns), tuple(rows))
+
+
+STATEMENTS = {
+    "accuracy_sd_ratio": "SD of test accuracy, {b} over {a}",
+    "accuracy_on_new_examples": "Test accuracy, {b} − {a}, for other test examples too",
+    "disagreement_between": "Disagreement of {a} with {b}, beyond that of two runs of the same",
+}
+BETWEEN = (
+    "What each two conditions say together. The ratio of spreads takes the runs as independent (Brown–Forsythe test). "
+    "The difference for other test examples holds for other runs on another test set of this size. The disagreement is "
+    "tested by dealing the runs out anew (PERMANOVA): a small p says that the conditions differ more than the runs "
+    "within them do. These p values are not adjusted."
+)
+
+
+def between_tables(document: Document) -> Iterator[Table]:
+    """Ratio of spreads, the difference on other examples, and whether predictions differ more than runs do."""
+    letters = {(pair.a.name, pair.b.name): pair.letters for pair in pairs(document)}
+    rows = []
+    for entry in document.items("between"):
+        place = (str(entry["a"]), str(entry["b"]))
+        a, b = letters.get(place, place)
+        said = STATEMENTS[str(entry["name"])].format(a=a, b=b)
+        test, unit = entry.get("test") or {}, str(entry["unit"])
+        value = Quantity(entry.get("value"), entry.get("low"), entry.get("high"), unit, str(entry.get("reason") or ""))
+        methods = [str(part.get("method") or "") for part in (entry, test)]
+        rows.append(
+            (
+                " → ".join(place),
+                said,
+                value,
+                p_text(test.get("p")),
+                "; ".join(m for m in methods if m not in ("", "none")),
+            )
+        )
+    if rows:
+        heads = {"pair": "Conditions", "what": "What", "value": "Value", "p": "p", "method": "Method"}
+        yield Table("between", BETWEEN, tuple(Column(key, head) for key, head in heads.items()), tuple(rows))
 
 
 def every_table(document: Document) -> Iterator[Table]:
