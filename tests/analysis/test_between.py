@@ -132,6 +132,8 @@ def test_the_page_shows_them_for_every_two_conditions_with_runs():
     assert [row[0] for row in table.rows] == ["A → B"] * 3 + ["A → C"] * 3
     assert table.rows[3][1] == "SD of test accuracy, C over A"
     assert table.rows[5][2].value == found["between"][5]["value"]
+    assert table.rows[5][3] == found["between"][5]["test"]["p"]
+    assert table.rows[4][3] is None
     assert "PERMANOVA" in table.rows[5][4]
     reported = replace(sides[1], arms={"p": without_runs(sides[1].arms["p"])})
     assert isinstance(reported, Side)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from varbench.report.comparisons import CHURN, Difference, Pair, churn_row, p_text, pairs, signed
+from varbench.report.comparisons import CHURN, Difference, Pair, churn_row, pairs, signed
 from varbench.report.document import Document, file_stem
 from varbench.report.figures.kind import FigureKind, Panel
 from varbench.report.figures.style import BLUE
@@ -72,7 +72,7 @@ def between_tables(document: Document) -> Iterator[Table]:
                 " → ".join(place),
                 said,
                 value,
-                p_text(test.get("p")),
+                test.get("p"),
                 "; ".join(m for m in methods if m not in ("", "none")),
             )
         )
