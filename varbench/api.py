@@ -164,28 +164,28 @@ def plan(
     """
     from varbench.errors import InputError
     from varbench.report.plan.page import write_plan
-    from varbench.report.plan.request import plan_from_pilot, plan_from_sd
+    from varbench.report.plan.request import Request, plan_from_pilot, plan_from_sd
     from varbench.studies.pilots import pilots
 
-    goal: dict[str, Any] = {
-        "difference": difference,
-        "width": width,
-        "probability": probability,
-        "runs": runs,
-        "paired": paired,
-        "power": power,
-        "alpha": alpha,
-        "comparisons": comparisons,
-        "measure": measure,
-    }
+    request = Request(
+        difference=difference,
+        width=width,
+        probability=probability,
+        runs=runs,
+        measure=measure,
+        power=power,
+        alpha=alpha,
+        paired=paired,
+        comparisons=comparisons,
+    )
     if pilot is None:
         if condition is not None:
             raise InputError("a condition is one of a pilot's populations: give the pilot too")
-        document = plan_from_sd(sd=sd, other_sd=other_sd, sd_runs=sd_runs, **goal)
+        document = plan_from_sd(request, sd=sd, other_sd=other_sd, sd_runs=sd_runs)
     else:
         if sd is not None or other_sd is not None or sd_runs is not None:
             raise InputError("give either a pilot or SDs, not both")
-        document = plan_from_pilot(pilots(pilot, measure=measure, level=1.0 - alpha), condition=condition, **goal)
+        document = plan_from_pilot(request, pilots(pilot, measure=measure, level=1.0 - alpha), condition=condition)
     if out is not None:
         write_plan(document, Path(out))
     return document

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from varbench.analysis.planning.amounts import FRACTIONS, of_measure, of_same_unit
-from varbench.analysis.planning.goals import goal_of
+from varbench.analysis.planning.goals import Goal, goal_of
 from varbench.analysis.planning.pilot import OVERVIEW, Key, Pilot
 from varbench.analysis.planning.spreads import DeviationSpread, MeanSpread, Spread
 from varbench.errors import InputError
@@ -20,45 +21,73 @@ MEAN, DEVIATION = "mean", "sd"
 """What a width is of, where an SD is given and no pilot."""
 
 
-def plan_from_pilot(
-    pilots: Sequence[Pilot],
-    *,
-    condition: str | None,
-    measure: str | None,
-    difference: Given,
-    width: Given,
-    probability: float | None,
-    runs: int | None,
-    power: float | None,
-    alpha: float,
-    paired: bool,
-    comparisons: int,
-) -> dict[str, Any]:
-    """A plan from a pilot's populations.
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a plan, as it was given: amounts in words or stored units, not yet checked.
 
-    Args:
-        pilots: The populations of the pilot, the one to plan from by default first.
-        condition: Which one, by name; None for the first.
-        measure: Which measure the goal is about; None for the accuracy.
+    Attributes:
         difference: Wanted: a difference to see.
         width: Wanted: the width of an interval, end to end.
         probability: Wanted: a P(A > B) to see.
         runs: Asked: what so many runs show.
+        measure: What the goal is about; None for the accuracy of a pilot, for the mean where an SD is given.
         power: Chance to see what is there, or None for the usual one.
         alpha: Chance of a false alarm.
-        paired: Matched runs; a pilot of one population cannot say how these differ, so it is refused.
+        paired: Runs of the two pipelines are matched.
         comparisons: How many comparisons there will be.
+    """
+
+    difference: Given = None
+    width: Given = None
+    probability: float | None = None
+    runs: int | None = None
+    measure: str | None = None
+    power: float | None = None
+    alpha: float = 0.05
+    paired: bool = False
+    comparisons: int = 1
+
+    @property
+    def is_overview(self) -> bool:
+        """Whether no amount is wanted."""
+        return self.difference is None and self.width is None and self.probability is None
+
+    def goal(self, *, difference: float | None, width: float | None) -> Goal:
+        """The goal, with its amounts in stored units.
+
+        Raises:
+            InputError: If there are two goals, or a number is out of range.
+        """
+        return goal_of(
+            difference=difference,
+            width=width,
+            probability=self.probability,
+            runs=self.runs,
+            alpha=self.alpha,
+            power=self.power,
+            paired=self.paired,
+            comparisons=self.comparisons,
+        )
+
+
+def plan_from_pilot(request: Request, pilots: Sequence[Pilot], *, condition: str | None) -> dict[str, Any]:
+    """A plan from a pilot's populations.
+
+    Args:
+        request: What is asked; matched runs are refused, as a pilot of one population cannot say how they differ.
+        pilots: The populations of the pilot, the one to plan from by default first.
+        condition: Which one, by name; None for the first.
 
     Raises:
         InputError: If something does not fit.
     """
     pilot = _chosen(pilots, condition)
-    if paired:
+    if request.paired:
         raise InputError(
             "a pilot of one population does not say how matched runs of two pipelines differ: give the SD of the "
             "differences with --sd, and --paired"
         )
-    asked = difference is None and width is None and probability is None
+    asked, measure = request.is_overview, request.measure
     wanted = [measure] if measure else [name for name in OVERVIEW if (name, None) in pilot.rows]
     subjects: list[Subject] = []
     for name in wanted if asked else [measure or OVERVIEW[0]]:
@@ -70,16 +99,11 @@ def plan_from_pilot(
             if not asked or name == wanted[0] or pilot.n_runs < 2:
                 raise
     unit = subjects[0].unit
-    goal = goal_of(
-        difference=None if difference is None else of_measure(difference, unit, what="the difference"),
-        width=None if width is None else of_measure(width, unit, what="the width"),
-        probability=probability,
-        runs=runs,
-        alpha=alpha,
-        power=power,
-        paired=paired,
-        comparisons=comparisons,
+    difference, width = (
+        None if given is None else of_measure(given, unit, what=what)
+        for given, what in ((request.difference, "the difference"), (request.width, "the width"))
     )
+    goal = request.goal(difference=difference, width=width)
     others = [other.name for other in pilots if other is not pilot]
     notes = []
     if others and condition is None:
@@ -90,50 +114,27 @@ def plan_from_pilot(
     )
 
 
-def plan_from_sd(
-    *,
-    sd: Given,
-    other_sd: Given,
-    sd_runs: int | None,
-    measure: str | None,
-    difference: Given,
-    width: Given,
-    probability: float | None,
-    runs: int | None,
-    power: float | None,
-    alpha: float,
-    paired: bool,
-    comparisons: int,
-) -> dict[str, Any]:
+def plan_from_sd(request: Request, *, sd: Given, other_sd: Given, sd_runs: int | None) -> dict[str, Any]:
     """A plan from a given SD, or from none where only P(A > B) or a number of runs is asked of.
 
     Args:
-        sd: SD over runs; of the differences of matched runs where `paired`.
+        request: What is asked; its measure is "mean" or "sd", what the width is of.
+        sd: SD over runs; of the differences of matched runs where they are paired.
         other_sd: SD of the other pipeline, where it is another one.
         sd_runs: How many runs the SD was taken from, where that is known.
-        measure: "mean" or "sd": what the width is of.
-        difference, width, probability, runs, power, alpha, paired, comparisons: As in `plan_from_pilot`.
 
     Raises:
         InputError: If something does not fit.
     """
+    measure = request.measure
     if measure not in (None, MEAN, DEVIATION):
         raise InputError(f"without a pilot the measure is {MEAN!r} or {DEVIATION!r}, not {measure!r}: give a pilot")
-    asked = {"--sd": sd, "--other-sd": other_sd, "--difference": difference, "--width": width}
+    asked = {"--sd": sd, "--other-sd": other_sd, "--difference": request.difference, "--width": request.width}
     numbers, unit = of_same_unit({what: value for what, value in asked.items() if value is not None})
-    goal = goal_of(
-        difference=numbers.get("--difference"),
-        width=numbers.get("--width"),
-        probability=probability,
-        runs=runs,
-        alpha=alpha,
-        power=power,
-        paired=paired,
-        comparisons=comparisons,
-    )
+    goal = request.goal(difference=numbers.get("--difference"), width=numbers.get("--width"))
     if sd is None:
-        return _without_spread(goal.kind, goal, other_sd, sd_runs)
-    _check(numbers, sd_runs, paired=paired)
+        return _without_spread(goal, other_sd, sd_runs)
+    _check(numbers, sd_runs, paired=request.paired)
     if goal.kind == "overview":
         raise InputError("an SD alone is no goal: add --difference, --width, --probability or --runs")
     high = sd_ends_normal(numbers["--sd"], sd_runs, level=goal.level)[1] if sd_runs else None
@@ -145,21 +146,21 @@ def plan_from_sd(
     return plan_document(goal, Basis((subject,), pilot_runs=sd_runs, other_sd=numbers.get("--other-sd")))
 
 
-def _without_spread(kind: str, goal: Any, other_sd: Given, sd_runs: int | None) -> dict[str, Any]:
+def _without_spread(goal: Goal, other_sd: Given, sd_runs: int | None) -> dict[str, Any]:
     if other_sd is not None or sd_runs is not None:
         raise InputError("--other-sd and --sd-runs go with --sd: give that too")
-    if kind == "probability":
+    if goal.kind == "probability":
         return plan_document(goal, Basis(()))
-    if kind == "runs":
+    if goal.kind == "runs":
         spread = MeanSpread(1.0, None, "a mean over runs: an SD of 1, Student's t")
         note = "No SD was given: amounts are multiples of the standard deviation from run to run."
         return plan_document(goal, Basis((Subject(MEAN, "Mean", "run-to-run SDs", spread),), notes=(note,)))
-    if kind == "overview":
+    if goal.kind == "overview":
         raise InputError(
             "give a pilot (a run directory, a report or a file of results), or --sd with a goal; "
             "for example: varbench plan --sd 0.149pp --difference 0.1pp"
         )
-    raise InputError(f"a plan for a {kind} needs to know how much runs vary: give --sd or a pilot")
+    raise InputError(f"a plan for a {goal.kind} needs to know how much runs vary: give --sd or a pilot")
 
 
 def _check(numbers: dict[str, float], sd_runs: int | None, *, paired: bool) -> None:
