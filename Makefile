@@ -21,14 +21,14 @@ endif
 help: ## Show the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-bench: $(VENV)/.run-$(GPU) ## Set up, train the standard populations (minutes on 2 cores), write reports/standard/index.html.
-	@$(BIN)/varbench run identical-pipelines --budget standard --out runs/$(OUT) --report reports/$(OUT)
+bench: $(VENV)/.run-$(GPU) ## Set up, run every study (a quarter of an hour on 2 cores), write reports/standard/index.html.
+	@$(BIN)/varbench run all --budget standard --out runs/$(OUT) --report reports/$(OUT)
 
 bench-smoke: $(VENV)/.run-$(GPU) ## The same path with a few short runs: proves that everything works.
-	@$(BIN)/varbench run identical-pipelines --budget smoke --out runs/smoke --report reports/smoke
+	@$(BIN)/varbench run all --budget smoke --out runs/smoke --report reports/smoke
 
-reference: $(VENV)/.run-$(GPU) ## Train again and replace the committed reference report.
-	@$(BIN)/varbench run identical-pipelines --budget standard --out runs/reference --report reports/reference
+reference: $(VENV)/.run-$(GPU) ## Run every study again and replace the committed reference report.
+	@$(BIN)/varbench run all --budget standard --out runs/reference --report reports/reference
 
 test: $(VENV)/.dev ## Set up and run the tests.
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)

@@ -17,15 +17,19 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def test_there_are_examples() -> None:
-    assert len(BLOCKS) == 4
+    assert len(BLOCKS) == 5
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=["elsewhere", "api", "measure", "data"])
+@pytest.mark.parametrize("block", BLOCKS, ids=["elsewhere", "api", "measure", "data", "study"])
 def test_example(block: str, tmp_path: Path) -> None:
     """The study of the first example is given fewer runs, so that the test is quick."""
     block = block.replace('budget="smoke",', 'budget="smoke", runs=2,')
+    command = ["-c", block]
+    if "STUDY = Study(" in block:
+        (tmp_path / "my_study.py").write_text(block)
+        command = ["-m", "varbench", *"run my_study.py --budget smoke --out runs/mine --report reports/mine".split()]
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", block],
+        [sys.executable, "-W", "error", *command],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -36,6 +40,8 @@ def test_example(block: str, tmp_path: Path) -> None:
     assert done.stdout
     if "varbench.analyze" in block:
         assert (tmp_path / "reports" / "trees" / "index.html").exists()
+    if "STUDY = Study(" in block:
+        assert "Two runs disagree on" in (tmp_path / "reports" / "mine" / "index.html").read_text()
     if "write_report" in block:
         assert (tmp_path / "reports" / "demo" / "index.html").exists()
 

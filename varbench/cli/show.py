@@ -40,6 +40,7 @@ def catalogue() -> dict[str, list[dict[str, Any]]]:
     """Everything that has a name, as rows."""
     from varbench.analysis.catalogue import MEASURES
     from varbench.data import DATASETS
+    from varbench.data.variants import VARIANTS
     from varbench.keys import SOURCE_MEANINGS
     from varbench.models import MODELS
     from varbench.studies.registry import STUDIES
@@ -60,6 +61,7 @@ def catalogue() -> dict[str, list[dict[str, Any]]]:
             }
             for d in DATASETS.values()
         ],
+        "variants": [{"name": f"+{v.name}:NUMBER", "meaning": v.meaning} for v in VARIANTS.values()],
         "models": [{"name": m.name, "meaning": m.meaning} for m in MODELS.values()],
         "measures": [
             {"name": name, "unit": m.unit, "better": m.better, "meaning": m.meaning} for name, m in MEASURES.items()
