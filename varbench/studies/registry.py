@@ -21,6 +21,10 @@ STUDIES: dict[str, tuple[str, str]] = {
         "varbench.studies.identical_pipelines",
         "retraining the very same pipeline gives different models with similar loss",
     ),
+    "representations": (
+        "varbench.studies.representations",
+        "many internal representations give the same performance, and explanations differ with them",
+    ),
 }
 """Name → (module that defines `STUDY`, the claim in a phrase)."""
 
