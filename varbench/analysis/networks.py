@@ -72,6 +72,26 @@ class Networks(Protocol):
         """Gradient of the logit of the right class by the inputs, float32, for rows of the test set."""
         ...
 
+    def adversarial(
+        self,
+        weights: Float[np.ndarray, "n P"],
+        *,
+        examples: Int[np.ndarray, " e"],
+        radii: Float[np.ndarray, " q"],
+        steps: int,
+    ) -> Shaped[np.ndarray, "n q e ..."]:
+        """Rows of the test set, as stored, moved by up to a radius (in SDs of the training inputs) to raise the loss.
+
+        One step is the fast gradient sign method, more are projected gradient descent; every network has its own.
+        """
+        ...
+
+    def noisy(
+        self, *, examples: Int[np.ndarray, " e"], radii: Float[np.ndarray, " q"], key: int
+    ) -> Shaped[np.ndarray, "q e ..."]:
+        """The same rows moved by as much in every input, up or down at random: the control."""
+        ...
+
     def test_inputs(self, examples: Int[np.ndarray, " e"]) -> Float[np.ndarray, "e ..."]:
         """Rows of the test set as they are stored [e, *shape], as float32."""
         ...

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int, Shaped
 from varbench.data import Dataset
 from varbench.measures.curvature import Curvature
 from varbench.parameters import Leaf, PermutationGroup
-from varbench.probes import activations, attributions
+from varbench.probes import activations, attacks, attributions
 from varbench.probes.hessian import curvature_of
 from varbench.training.batches import epoch_order
 from varbench.training.engine import model_of, parameter_table
@@ -97,6 +97,23 @@ class TrainedNetworks:
     ) -> Float[np.ndarray, "n e D"]:
         """Gradient of the logit of the right class by the inputs, float32, for rows of the test set."""
         return attributions.input_gradients(self, weights, examples)
+
+    def adversarial(
+        self,
+        weights: Float[np.ndarray, "n P"],
+        *,
+        examples: Int[np.ndarray, " e"],
+        radii: Float[np.ndarray, " q"],
+        steps: int,
+    ) -> Shaped[np.ndarray, "n q e ..."]:
+        """Rows of the test set moved by up to a radius (in SDs of the training inputs) so that the loss rises most."""
+        return attacks.adversarial(self, weights, examples, radii, steps=steps)
+
+    def noisy(
+        self, *, examples: Int[np.ndarray, " e"], radii: Float[np.ndarray, " q"], key: int
+    ) -> Shaped[np.ndarray, "q e ..."]:
+        """The same rows moved by as much at random."""
+        return attacks.noisy(self, examples, radii, key=key)
 
     def test_inputs(self, examples: Int[np.ndarray, " e"]) -> Float[np.ndarray, "e ..."]:
         """Rows of the test set as they are stored [e, *shape], as float32."""
