@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from varbench.measures.curvature import Curvature
+from varbench.measures.gradient_noise import GradientNoise
 from varbench.parameters import Leaf, PermutationGroup
 
 Split: TypeAlias = Literal["train", "test"]
@@ -53,6 +54,10 @@ class Networks(Protocol):
 
     def curvature(self, weights: Float[np.ndarray, "n P"], *, key: int) -> Curvature:
         """Hessian of the training loss; `key` draws the probes, the same for all weights."""
+        ...
+
+    def gradient_noise(self, weights: Float[np.ndarray, "n P"]) -> GradientNoise:
+        """Moments of the gradients of single training examples, over the whole training set."""
         ...
 
     @property

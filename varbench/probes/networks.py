@@ -14,8 +14,10 @@ from jaxtyping import Float, Int, Shaped
 
 from varbench.data import Dataset
 from varbench.measures.curvature import Curvature
+from varbench.measures.gradient_noise import GradientNoise
 from varbench.parameters import Leaf, PermutationGroup
 from varbench.probes import activations, attacks, attributions
+from varbench.probes.gradient_noise import gradient_noise_of
 from varbench.probes.hessian import curvature_of
 from varbench.training.batches import epoch_order
 from varbench.training.engine import model_of, parameter_table
@@ -80,6 +82,10 @@ class TrainedNetworks:
     def curvature(self, weights: Float[np.ndarray, "n P"], *, key: int) -> Curvature:
         """Hessian of the loss on the first training examples (see `probes.hessian`)."""
         return self.mapped(self._curvature, weights, *self.examples("train"), np.uint32(key))
+
+    def gradient_noise(self, weights: Float[np.ndarray, "n P"]) -> GradientNoise:
+        """Moments of the gradients of single training examples (see `probes.gradient_noise`)."""
+        return self.mapped(self._gradient_noise, weights, *self.examples("train"))
 
     @property
     def activation_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -184,6 +190,9 @@ class TrainedNetworks:
 
     def _curvature(self, weights: jax.Array, x: jax.Array, y: jax.Array, key: jax.Array) -> Curvature:
         return curvature_of(self, weights, x, y, jax.random.key(key))
+
+    def _gradient_noise(self, weights: jax.Array, x: jax.Array, y: jax.Array) -> GradientNoise:
+        return gradient_noise_of(self, weights, x, y)
 
     @cached_property
     def _data(self) -> dict[str, tuple[jax.Array, jax.Array]]:

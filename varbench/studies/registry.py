@@ -25,6 +25,10 @@ STUDIES: dict[str, tuple[str, str]] = {
         "varbench.studies.representations",
         "many internal representations give the same performance, and explanations differ with them",
     ),
+    "hyperparameters": (
+        "varbench.studies.hyperparameters",
+        "hyperparameters decide where training ends, not what the model can represent",
+    ),
 }
 """Name → (module that defines `STUDY`, the claim in a phrase)."""
 

@@ -1,0 +1,82 @@
+"""What studies compute over the runs of one condition and between two conditions whose levels match."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from varbench.analysis.document import LEVEL
+from varbench.measures import predictions
+from varbench.stats.difference import difference_of_left_out, paired_difference
+from varbench.stats.estimate import UNBOUNDED, Estimate, missing
+from varbench.stats.jackknife import pair_mean, pair_mean_estimate, pair_mean_left_out
+from varbench.stats.mean import mean_estimate
+
+ALL_AGREE = "a ratio of disagreements needs two runs in each condition that disagree somewhere"
+
+
+def over_runs(
+    values: Float[np.ndarray, " R"],
+    *,
+    n_examples: int | None = None,
+    bounds: tuple[float, float] = UNBOUNDED,
+) -> Estimate:
+    """Mean over the runs whose value is finite, with the t interval of reports."""
+    return mean_estimate(values[np.isfinite(values)], level=LEVEL, n_examples=n_examples, bounds=bounds)
+
+
+def change(
+    first: Float[np.ndarray, " R"],
+    second: Float[np.ndarray, " R"],
+    *,
+    n_examples: int | None = None,
+    bounds: tuple[float, float] = UNBOUNDED,
+) -> Estimate:
+    """Mean of second − first over runs of the same levels in which both are finite."""
+    both = np.isfinite(first) & np.isfinite(second)
+    return paired_difference(first[both], second[both], level=LEVEL, n_examples=n_examples, bounds=bounds).estimate
+
+
+def ratio(first: Float[np.ndarray, " R"], second: Float[np.ndarray, " R"]) -> Estimate:
+    """Geometric mean of second / first over runs of the same levels in which both are positive; 1 is no change."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = [np.log(np.where(values > 0, values, math.nan)) for values in (first, second)]
+    return exponential(change(logs[0], logs[1]))
+
+
+def exponential(estimate: Estimate) -> Estimate:
+    """An estimate of a logarithm as one of its number."""
+    value, low, high = (None if v is None else math.exp(v) for v in (estimate.value, estimate.low, estimate.high))
+    return dataclasses.replace(estimate, value=value, low=low, high=high)
+
+
+def disagreement(labels: Int[np.ndarray, "R E"], *, classes: int) -> Estimate:
+    """Mean over pairs of runs of the fraction of examples whose labels differ, with a jackknife over runs."""
+    sums = _row_sums(labels, classes=classes)
+    return pair_mean_estimate(sums, level=LEVEL, n_examples=labels.shape[1], bounds=(0.0, 1.0))
+
+
+def disagreement_ratio(first: Int[np.ndarray, "R E"], second: Int[np.ndarray, "R E"], *, classes: int) -> Estimate:
+    """Disagreement of the second condition over that of the first, runs of the same levels left out together.
+
+    The jackknife is that of the logarithm; no value where the runs of a condition all agree.
+    """
+    logs, left_out = [], []
+    with np.errstate(divide="ignore"):
+        for labels in (first, second):
+            sums = _row_sums(labels, classes=classes)
+            logs.append(np.log(pair_mean(sums)))
+            left_out.append(np.log(pair_mean_left_out(sums)))
+    if not np.isfinite(logs).all():
+        return missing(ALL_AGREE, level=LEVEL, n_runs=len(first), n_examples=first.shape[1])
+    found = difference_of_left_out(
+        float(logs[1] - logs[0]), left_out[1] - left_out[0], level=LEVEL, n_examples=first.shape[1]
+    )
+    return exponential(found.estimate)
+
+
+def _row_sums(labels: Int[np.ndarray, "R E"], *, classes: int) -> Float[np.ndarray, " R"]:
+    return predictions.disagreement_row_sums(labels, predictions.vote_counts(labels, n_classes=classes))
