@@ -29,6 +29,10 @@ STUDIES: dict[str, tuple[str, str]] = {
         "varbench.studies.hyperparameters",
         "hyperparameters decide where training ends, not what the model can represent",
     ),
+    "compute": (
+        "varbench.studies.compute",
+        "more steps and wider models lower the loss and bring no better alignment with reality",
+    ),
 }
 """Name → (module that defines `STUDY`, the claim in a phrase)."""
 
