@@ -191,7 +191,9 @@ class Engine:
             devices.put((device, jax.device_put(host, device)))
         levels = self._padded((dict.fromkeys(SOURCES, 0),))
         like = jax.eval_shape(lambda: jax.tree.map(jnp.asarray, host))
-        self.programs.trace(levels, like, self.settings, snapshots=bool(self.snapshots))
+        self.programs.prepare(
+            levels, like, self.settings, devices=self.at_once[: len(blocks)], snapshots=bool(self.snapshots)
+        )
         watch = _Watch(self.steps, listen)
 
         def task(index: int, levels: tuple[Levels, ...]) -> Block:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.sharding import SingleDeviceSharding
 
 from varbench.models import Model, Options, build
 from varbench.training.evaluation import EVALUATION_BLOCK
@@ -61,15 +63,31 @@ class Programs:
         self.finish = self._compiled("finish", run.finish, lanes=2)
         self.snapshot = self._compiled("snapshot", run.snapshot, lanes=1)
 
-    def trace(self, levels: Any, arrays: Any, settings: Any, *, snapshots: bool) -> None:
-        """Trace every program once, here, so that the threads of several devices find it traced."""
+    def prepare(self, levels: Any, arrays: Any, settings: Any, *, devices: Sequence[Any], snapshots: bool) -> None:
+        """Trace every program once and compile it for every device, all at the same time.
+
+        The threads of the devices find everything ready. What was prepared before is not compiled again.
+
+        Args:
+            levels, arrays, settings: What the programs will be given, or its shapes.
+            devices: Where they will run.
+            snapshots: Whether weights along the way will be asked for.
+        """
         carry, fixed, _ = self.begin.eval_shape(levels, arrays, settings)
         step = np.int32(0)
-        self.advance.eval_shape(carry, fixed, levels, arrays, settings, step, step)
-        self.score.eval_shape(carry, arrays, settings, step)
-        self.finish.eval_shape(carry, fixed, arrays, settings)
+        calls: list[tuple[Any, tuple[Any, ...], tuple[Any, ...]]] = [
+            (self.begin, (levels, arrays), (settings,)),
+            (self.advance, (carry, fixed, levels, arrays), (settings, step, step)),
+            (self.score, (carry, arrays), (settings, step)),
+            (self.finish, (carry, fixed, arrays), (settings,)),
+        ]
         if snapshots:
-            self.snapshot.eval_shape(carry)
+            calls.append((self.snapshot, (carry,), ()))
+        lowered = [
+            program.lower(*_placed(there, device), *here) for device in devices for program, there, here in calls
+        ]
+        with ThreadPoolExecutor(thread_name_prefix="compile") as pool:
+            list(pool.map(lambda one: one.compile(), lowered))
 
     def _compiled(self, name: str, function: Callable[..., Any], *, lanes: int, donate: tuple[int, ...] = ()) -> Any:
         """One run's function over the lanes of a block; the first `lanes` arguments are per run."""
@@ -85,6 +103,12 @@ class Programs:
         quick = name == "begin" and self.form.platform == "cpu"
         options = {"xla_backend_optimization_level": 1} if quick else None
         return jax.jit(batched, donate_argnums=donate, compiler_options=options)
+
+
+def _placed(tree: Any, device: Any) -> Any:
+    """Shapes of arrays that lie on a device."""
+    on = SingleDeviceSharding(device)
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=on), tree)
 
 
 @functools.lru_cache(maxsize=KEPT)
