@@ -27,7 +27,8 @@ def test_example(block: str, tmp_path: Path) -> None:
     command = ["-c", block]
     if "STUDY = Study(" in block:
         (tmp_path / "my_study.py").write_text(block)
-        command = ["-m", "varbench", *"run my_study.py --budget smoke --out runs/mine --report reports/mine".split()]
+        command = ["-m", "varbench", "run", "my_study.py", "--budget", "smoke"]
+        command += ["--out", "runs/mine", "--report", "reports/mine"]
     done = subprocess.run(
         [sys.executable, "-W", "error", *command],
         cwd=tmp_path,
