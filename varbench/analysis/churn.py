@@ -38,6 +38,14 @@ def churn_estimates(old: PopulationArrays, new: PopulationArrays, *, level: floa
             f"churn compares predictions for the same test examples in the same order, but the labels of the "
             f"{old.n_examples} and the {new.n_examples} examples of the two populations differ; align them first"
         )
+    shared = old.shared or new.shared
+    found = _estimates(old, new, level=level)
+    if shared is None:
+        return found
+    return [(name, at, estimate.without_interval(shared.reason)) for name, at, estimate in found]
+
+
+def _estimates(old: PopulationArrays, new: PopulationArrays, *, level: float) -> list[tuple[str, None, Estimate]]:
     partners = matched_rows(old, new)
     if partners is not None:
         matched = paired_churn(old.predicted_labels, new.predicted_labels[partners], old.labels)

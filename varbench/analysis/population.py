@@ -14,6 +14,7 @@ from varbench.analysis.networks import Networks
 from varbench.errors import InputError
 from varbench.measures import predictions, scores, weights
 from varbench.stats.crossing import Crossing, OneAtATime, crossing, one_at_a_time
+from varbench.stats.sharing import Sharing, sharing
 
 Layer = tuple[str, int, int]
 """Path of a parameter and the slice start:stop of the P axis that it takes."""
@@ -141,6 +142,15 @@ class PopulationArrays:
     def one_at_a_time(self) -> OneAtATime | str:
         """The runs of each source where one source varies at a time, or why that is not so."""
         return self.derived("one_at_a_time", lambda: one_at_a_time(self.levels))
+
+    @property
+    def shared(self) -> Sharing | None:
+        """The varying sources of which runs share a level: then the runs are not independent. None where none do."""
+        return self.derived("shared", lambda: sharing(self.levels))
+
+    def shared_among(self, rows: Bool[np.ndarray, " R"]) -> Sharing | None:
+        """`shared` for some of the runs."""
+        return self.shared and sharing({source: column[rows] for source, column in self.levels.items()})
 
     @property
     def usable(self) -> Bool[np.ndarray, " R"]:

@@ -13,6 +13,7 @@ from varbench.stats.jackknife import METHOD as JACKKNIFE
 from varbench.stats.jackknife import TOO_FEW, jackknife_variance
 from varbench.stats.mean import METHOD as MEAN
 from varbench.stats.mean import t_quantile
+from varbench.stats.sharing import METHOD as LEVELS
 
 PAIRED = "t over matched runs"
 PAIRED_JACKKNIFE = "jackknife over matched runs"
@@ -211,7 +212,9 @@ def _side_errors(estimate: Estimate) -> tuple[float, float]:
         return math.nan, math.nan
     quantile = t_quantile(0.5 + estimate.level / 2, max(1, estimate.n_runs - 1))
     below, above = estimate.value - estimate.low, estimate.high - estimate.value
-    if estimate.method.startswith((MEAN, JACKKNIFE)):  # symmetric: where one side was cut at the range, the other tells
+    if estimate.method.startswith(
+        (MEAN, JACKKNIFE, LEVELS)
+    ):  # symmetric: where one side was cut at the range, the other tells
         below = above = max(below, above)
     return max(0.0, below) / quantile, max(0.0, above) / quantile
 

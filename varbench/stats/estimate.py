@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 UNBOUNDED = (-math.inf, math.inf)
 
@@ -52,6 +52,12 @@ class Estimate:
         missing = self.value is None or (self.low is None and self.method != NO_INTERVAL)
         if missing and not self.reason:
             raise ValueError("an estimate without a value or without an interval needs a reason")
+
+    def without_interval(self, reason: str) -> Estimate:
+        """The value alone, and why there is no interval; the same where there is none already."""
+        if self.low is None:
+            return self
+        return replace(self, low=None, high=None, method=NO_INTERVAL, resampled="none", reason=reason)
 
 
 NO_INTERVAL = "none"

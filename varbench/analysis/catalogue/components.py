@@ -36,6 +36,7 @@ TOTAL = "total"
     better="none",
     meaning="Variance of the test accuracy that a source, or sources acting together, bring; near 0 it may be below 0.",
     needs=("crossing",),
+    respects_levels=True,
 )
 def accuracy_component(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Of all runs; a diverged run has accuracy 0."""
@@ -49,6 +50,7 @@ def accuracy_component(population: PopulationArrays, *, level: float, key: int) 
     better="none",
     meaning="Share of the variance of the test accuracy that a source, or sources acting together, bring.",
     needs=("crossing",),
+    respects_levels=True,
 )
 def accuracy_share(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Component over the sum of the components."""
@@ -62,6 +64,7 @@ def accuracy_share(population: PopulationArrays, *, level: float, key: int) -> l
     better="none",
     meaning="Variance of the test loss that a source, or sources acting together, bring; near 0 it may be below 0.",
     needs=("crossing", "probabilities"),
+    respects_levels=True,
 )
 def loss_component(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Only where all runs are usable: a design with holes is not balanced."""
@@ -75,6 +78,7 @@ def loss_component(population: PopulationArrays, *, level: float, key: int) -> l
     better="none",
     meaning="Share of the variance of the test loss that a source, or sources acting together, bring.",
     needs=("crossing", "probabilities"),
+    respects_levels=True,
 )
 def loss_share(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Component over the sum of the components."""
@@ -88,6 +92,7 @@ def loss_share(population: PopulationArrays, *, level: float, key: int) -> list[
     better="none",
     meaning="Part of the disagreement of two unrelated runs that a source, or sources acting together, bring.",
     needs=("crossing",),
+    respects_levels=True,
 )
 def prediction_component(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Of one-hot labels, all runs: differences of mean disagreements, which add up to that of unrelated runs."""
@@ -101,6 +106,7 @@ def prediction_component(population: PopulationArrays, *, level: float, key: int
     better="none",
     meaning="Share of the disagreement of two unrelated runs that a source, or sources acting together, bring.",
     needs=("crossing",),
+    respects_levels=True,
 )
 def prediction_share(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Component over the sum of the components."""
@@ -114,6 +120,7 @@ def prediction_share(population: PopulationArrays, *, level: float, key: int) ->
     better="none",
     meaning="Part of half the squared distance of two unrelated runs' probabilities that a source brings.",
     needs=("crossing", "probabilities"),
+    respects_levels=True,
 )
 def probability_component(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """E⁻¹ Σᵢ ½‖pᵢ − p'ᵢ‖² by source, only where all runs are usable."""
@@ -127,6 +134,7 @@ def probability_component(population: PopulationArrays, *, level: float, key: in
     better="none",
     meaning="Share of the variance of the predicted probabilities that a source, or sources acting together, bring.",
     needs=("crossing", "probabilities"),
+    respects_levels=True,
 )
 def probability_share(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Component over the sum of the components."""
@@ -140,6 +148,7 @@ def probability_share(population: PopulationArrays, *, level: float, key: int) -
     better="none",
     meaning="Part of half the squared distance of two unrelated runs' weights that a source brings.",
     needs=("crossing", "weights"),
+    respects_levels=True,
 )
 def weight_component(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """½‖w − w'‖² by source, only where all runs have finite weights."""
@@ -153,6 +162,7 @@ def weight_component(population: PopulationArrays, *, level: float, key: int) ->
     better="none",
     meaning="Share of the variance of the weights that a source, or sources acting together, bring.",
     needs=("crossing", "weights"),
+    respects_levels=True,
 )
 def weight_share(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Component over the sum of the components."""

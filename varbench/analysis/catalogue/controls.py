@@ -13,6 +13,7 @@ from varbench.stats.estimate import Estimate
     unit="fraction",
     better="none",
     meaning="Fraction of the control's runs whose weights and predictions came back bit for bit.",
+    respects_levels=True,
 )
 def bitwise_equal(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """None for a population by itself."""

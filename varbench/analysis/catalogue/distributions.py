@@ -7,13 +7,12 @@ import math
 import numpy as np
 
 from varbench.analysis.catalogue.measure import At, measure
-from varbench.analysis.catalogue.pairs import mean_over_pairs
+from varbench.analysis.catalogue.pairs import matrix_mean, mean_over_pairs
 from varbench.analysis.population import PopulationArrays
 from varbench.measures.agreement import logit_correlation_matrix
 from varbench.measures.divergence import js_divergence_matrix, tv_distance_matrix
 from varbench.measures.ring import js_divergence_ring, tv_distance_ring
 from varbench.stats.estimate import Estimate
-from varbench.stats.jackknife import off_diagonal_row_sums, pair_mean_estimate
 
 MOST_RUNS = 192
 """Runs up to which all pairs are formed: they take R² E K steps."""
@@ -26,14 +25,15 @@ MOST_RUNS = 192
     better="none",
     meaning="Correlation of two runs' logits over all test examples and classes: 1 when they agree.",
     needs=("logits",),
+    respects_levels=True,
 )
 def logit_correlation(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over pairs of the usable runs of the Pearson correlation of flattened logits."""
     reason = "a run with constant logits has no correlation"
     logits = population.usable_logits
-    row_sums = off_diagonal_row_sums(logit_correlation_matrix(logits)) if len(logits) > 1 else np.zeros(len(logits))
-    n_examples = population.n_examples
-    estimate = pair_mean_estimate(row_sums, level=level, n_examples=n_examples, bounds=(-1.0, 1.0), reason=reason)
+    pairs = logit_correlation_matrix(logits) if len(logits) > 1 else np.zeros((len(logits), len(logits)))
+    shared, n_examples = population.shared_among(population.usable), population.n_examples
+    estimate = matrix_mean(pairs, shared, level=level, n_examples=n_examples, bounds=(-1.0, 1.0), reason=reason)
     return [(None, estimate)]
 
 
@@ -44,6 +44,7 @@ def logit_correlation(population: PopulationArrays, *, level: float, key: int) -
     better="lower",
     meaning="Divergence of two runs' predicted probabilities, 0 (the same) to 0.69 nats, averaged over examples.",
     needs=("probabilities",),
+    respects_levels=True,
 )
 def js_divergence(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over pairs of the usable runs; over those of a ring for more than `MOST_RUNS`."""
@@ -52,6 +53,7 @@ def js_divergence(population: PopulationArrays, *, level: float, key: int) -> li
         js_divergence_matrix,
         js_divergence_ring,
         most_runs=MOST_RUNS,
+        shared=population.shared_among(population.usable),
         level=level,
         key=key,
         n_examples=population.n_examples,
@@ -67,6 +69,7 @@ def js_divergence(population: PopulationArrays, *, level: float, key: int) -> li
     better="lower",
     meaning="Probability mass that two runs place differently, averaged over examples.",
     needs=("probabilities",),
+    respects_levels=True,
 )
 def tv_distance(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over pairs of the usable runs; over those of a ring for more than `MOST_RUNS`."""
@@ -75,6 +78,7 @@ def tv_distance(population: PopulationArrays, *, level: float, key: int) -> list
         tv_distance_matrix,
         tv_distance_ring,
         most_runs=MOST_RUNS,
+        shared=population.shared_among(population.usable),
         level=level,
         key=key,
         n_examples=population.n_examples,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from varbench.analysis.catalogue.measure import At, measure
 from varbench.analysis.population import PopulationArrays
 from varbench.measures.scores import ece_per_run
 from varbench.stats.estimate import Estimate
 from varbench.stats.mean import mean_estimate
+from varbench.stats.sharing import shared_mean_estimate
 
 FRACTION = (0.0, 1.0)
 ECE_BINS = 15
@@ -23,10 +24,11 @@ ECE_BINS = 15
     unit="fraction",
     better="higher",
     meaning="Fraction of test examples that a run gets right, averaged over runs.",
+    respects_levels=True,
 )
 def accuracy(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over all runs; a diverged run has accuracy 0."""
-    return _mean(population.accuracy, population.n_examples, level=level, bounds=FRACTION)
+    return _mean(population, population.accuracy, everyone(population), level=level, bounds=FRACTION)
 
 
 @measure(
@@ -35,10 +37,11 @@ def accuracy(population: PopulationArrays, *, level: float, key: int) -> list[tu
     unit="fraction",
     better="lower",
     meaning="Fraction of test examples that a run gets wrong, averaged over runs.",
+    respects_levels=True,
 )
 def error(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """1 − accuracy."""
-    return _mean(1.0 - population.accuracy, population.n_examples, level=level, bounds=FRACTION)
+    return _mean(population, 1.0 - population.accuracy, everyone(population), level=level, bounds=FRACTION)
 
 
 @measure(
@@ -48,10 +51,11 @@ def error(population: PopulationArrays, *, level: float, key: int) -> list[tuple
     better="lower",
     meaning="Cross-entropy on the test examples, averaged over runs; 0 is certain and right.",
     needs=("probabilities",),
+    respects_levels=True,
 )
 def loss(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over the usable runs."""
-    return _mean(population.loss, population.n_examples, level=level, bounds=(0.0, math.inf))
+    return _mean(population, population.loss, population.usable, level=level, bounds=(0.0, math.inf))
 
 
 @measure(
@@ -61,10 +65,11 @@ def loss(population: PopulationArrays, *, level: float, key: int) -> list[tuple[
     better="lower",
     meaning="Squared distance of the predicted probabilities from the truth, 0 to 2, averaged over runs.",
     needs=("probabilities",),
+    respects_levels=True,
 )
 def brier(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over the usable runs."""
-    return _mean(population.brier, population.n_examples, level=level, bounds=(0.0, 2.0))
+    return _mean(population, population.brier, population.usable, level=level, bounds=(0.0, 2.0))
 
 
 @measure(
@@ -74,10 +79,11 @@ def brier(population: PopulationArrays, *, level: float, key: int) -> list[tuple
     better="lower",
     meaning="Mean gap between the confidence of a run and how often it is right (15 equal-width bins).",
     needs=("probabilities",),
+    respects_levels=True,
 )
 def ece(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over the usable runs of the top-label expected calibration error."""
-    return _mean(ece_of_runs(population), population.n_examples, level=level, bounds=FRACTION)
+    return _mean(population, ece_of_runs(population), population.usable, level=level, bounds=FRACTION)
 
 
 @measure(
@@ -87,6 +93,7 @@ def ece(population: PopulationArrays, *, level: float, key: int) -> list[tuple[A
     better="none",
     meaning="Fraction of training examples that a run gets right at the end, averaged over runs.",
     needs=("train_accuracy",),
+    respects_levels=True,
 )
 def train_accuracy(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over the runs that finished."""
@@ -100,6 +107,7 @@ def train_accuracy(population: PopulationArrays, *, level: float, key: int) -> l
     better="none",
     meaning="Loss on the training examples at the end, averaged over runs.",
     needs=("train_loss",),
+    respects_levels=True,
 )
 def train_loss(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over the runs that finished."""
@@ -113,6 +121,34 @@ def ece_of_runs(population: PopulationArrays) -> Float[np.ndarray, " r"]:
     )
 
 
+def mean_of_runs(
+    population: PopulationArrays,
+    values: Float[np.ndarray, " r"],
+    rows: Bool[np.ndarray, " R"],
+    *,
+    level: float,
+    n_examples: int | None,
+    bounds: tuple[float, float],
+) -> Estimate:
+    """Mean over some of the runs: Student's t, or a jackknife over levels where runs share them.
+
+    Args:
+        population: The arrays.
+        values: A value for each of the chosen runs.
+        rows: Which they are.
+        level, n_examples, bounds: As in `mean_estimate`.
+    """
+    shared = population.shared_among(rows)
+    if shared is None:
+        return mean_estimate(values, level=level, n_examples=n_examples, bounds=bounds)
+    return shared_mean_estimate(values, shared, level=level, n_examples=n_examples, bounds=bounds)
+
+
+def everyone(population: PopulationArrays) -> Bool[np.ndarray, " R"]:
+    """True for every run."""
+    return np.ones(population.n_runs, dtype=bool)
+
+
 def _training(
     population: PopulationArrays,
     values: Float[np.ndarray, " R"] | None,
@@ -122,10 +158,17 @@ def _training(
 ) -> list[tuple[At, Estimate]]:
     assert values is not None  # the measure needs it
     usable = population.finished & np.isfinite(values)
-    return _mean(values[usable].astype(np.float64), None, level=level, bounds=bounds)
+    chosen = values[usable].astype(np.float64)
+    return [(None, mean_of_runs(population, chosen, usable, level=level, n_examples=None, bounds=bounds))]
 
 
 def _mean(
-    values: Float[np.ndarray, " r"], n_examples: int | None, *, level: float, bounds: tuple[float, float]
+    population: PopulationArrays,
+    values: Float[np.ndarray, " r"],
+    rows: Bool[np.ndarray, " R"],
+    *,
+    level: float,
+    bounds: tuple[float, float],
 ) -> list[tuple[At, Estimate]]:
-    return [(None, mean_estimate(values, level=level, n_examples=n_examples, bounds=bounds))]
+    n_examples = population.n_examples
+    return [(None, mean_of_runs(population, values, rows, level=level, n_examples=n_examples, bounds=bounds))]

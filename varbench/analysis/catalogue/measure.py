@@ -38,6 +38,8 @@ class Measure:
         meaning: One sentence for readers.
         estimate: Makes the estimates.
         needs: What it reads beside labels and predictions, by the names in `ABSENT`.
+        respects_levels: Whether its intervals hold for runs that share levels, as those of a crossed design do.
+        spread: Whether it says how runs differ from each other.
     """
 
     name: str
@@ -47,6 +49,8 @@ class Measure:
     meaning: str
     estimate: Estimator
     needs: tuple[str, ...] = ()
+    respects_levels: bool = False
+    spread: bool = False
 
     def lacking(self, population: PopulationArrays) -> str:
         """Why a population does not have this measure, as a sentence without a final stop; empty if it has."""
@@ -60,7 +64,15 @@ F = TypeVar("F", bound=Estimator)
 
 
 def measure(
-    name: str, *, label: str, unit: str, better: Better, meaning: str, needs: tuple[str, ...] = ()
+    name: str,
+    *,
+    label: str,
+    unit: str,
+    better: Better,
+    meaning: str,
+    needs: tuple[str, ...] = (),
+    respects_levels: bool = False,
+    spread: bool = False,
 ) -> Callable[[F], F]:
     """Register the decorated estimator as the measure `name`.
 
@@ -68,6 +80,10 @@ def measure(
         name, label, unit, better, meaning: As in `Measure`.
         needs: What the estimator reads beside labels and predictions: "probabilities", "logits", "weights", ….
             It is never called with a population that lacks one of them.
+        respects_levels: The estimator knows of `PopulationArrays.shared`, or its protocol is made for it. The intervals
+            of all others are taken away where runs share levels.
+        spread: The measure has no value where fewer than 2 runs finished: those that diverged all predict nothing, and
+            would agree.
 
     Raises:
         ValueError: If the name is taken or a need is unknown.
@@ -78,7 +94,7 @@ def measure(
     def register(estimator: F) -> F:
         if name in MEASURES:
             raise ValueError(f"the measure {name!r} is registered twice")
-        MEASURES[name] = Measure(name, label, unit, better, meaning, estimator, needs)
+        MEASURES[name] = Measure(name, label, unit, better, meaning, estimator, needs, respects_levels, spread)
         return estimator
 
     return register
@@ -106,7 +122,7 @@ def estimates(
     for entry in chosen:
         lacking = entry.lacking(population)
         if not lacking:
-            found += [(entry.name, *pair) for pair in entry.estimate(population, level=level, key=key)]
+            found += [(entry.name, *pair) for pair in _of(entry, population, level=level, key=key)]
         elif names is not None:
             nothing = missing(lacking, level=level, n_runs=population.n_runs, n_examples=population.n_examples)
             found.append((entry.name, None, nothing))
@@ -116,6 +132,18 @@ def estimates(
 def unavailable(population: PopulationArrays) -> list[tuple[str, str]]:
     """The measures that a population cannot have, and why: (name, reason)."""
     return [(name, entry.lacking(population)) for name, entry in MEASURES.items() if entry.lacking(population)]
+
+
+def _of(entry: Measure, population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
+    n_runs, n_finished = population.n_runs, int(population.finished.sum())
+    if entry.spread and n_finished < 2 <= n_runs:
+        reason = f"{n_finished} of {n_runs} runs finished, and how much runs vary takes at least 2"
+        return [(None, missing(reason, level=level, n_runs=n_runs, n_examples=population.n_examples))]
+    found = entry.estimate(population, level=level, key=key)
+    if entry.respects_levels or population.shared is None:
+        return found
+    reason = population.shared.reason
+    return [(at, estimate.without_interval(reason)) for at, estimate in found]
 
 
 def _named(name: str) -> Measure:

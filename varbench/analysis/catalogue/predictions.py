@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from varbench.analysis.catalogue.level import ECE_BINS
 from varbench.analysis.catalogue.measure import At, measure
@@ -22,6 +23,7 @@ from varbench.measures.predictions import (
     instability,
     instability_left_out,
     instability_share,
+    vote_counts,
 )
 from varbench.measures.ring import error_consistency_ring
 from varbench.stats.estimate import Estimate
@@ -34,6 +36,7 @@ from varbench.stats.jackknife import (
     pair_mean_left_out,
     ratio_left_out,
 )
+from varbench.stats.sharing import shared_pair_mean_estimate, unrelated_row_sums
 
 FRACTION = (0.0, 1.0)
 MOST_RUNS = 2048
@@ -49,15 +52,22 @@ SHARES = (0.01, 0.05, 0.10)
     unit="fraction",
     better="lower",
     meaning="Fraction of test examples on which two runs predict different labels.",
+    respects_levels=True,
+    spread=True,
 )
 def disagreement(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
-    """Mean over pairs of all runs, from vote counts; jackknife over runs."""
-    return [
-        (
-            None,
-            pair_mean_estimate(_row_sums(population), level=level, n_examples=population.n_examples, bounds=FRACTION),
-        )
-    ]
+    """Mean over pairs of all runs, from vote counts; jackknife over runs.
+
+    Where runs share levels, over the pairs that share none, if there are any; jackknife over levels.
+    """
+    about = {"level": level, "n_examples": population.n_examples, "bounds": FRACTION}
+    shared = population.shared
+    if shared is not None:
+        row_sums, partners = unrelated_row_sums(partial(_row_sums, population), shared)
+        if partners.any():
+            return [(None, shared_pair_mean_estimate(row_sums, partners, shared, **about))]  # type: ignore[arg-type]
+    found = pair_mean_estimate(_row_sums(population), **about)  # type: ignore[arg-type]
+    return [(None, found if shared is None else found.without_interval(shared.reason))]
 
 
 @measure(
@@ -66,6 +76,7 @@ def disagreement(population: PopulationArrays, *, level: float, key: int) -> lis
     unit="ratio",
     better="none",
     meaning="Disagreement over mean error: about 1 if the runs' ensemble is calibrated, 0 if all runs err alike.",
+    spread=True,
 )
 def disagreement_over_error(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Ratio of means over all runs; the jackknife leaves a run out of both."""
@@ -76,7 +87,7 @@ def disagreement_over_error(population: PopulationArrays, *, level: float, key: 
         (
             None,
             jackknife_estimate(
-                pair_mean(row_sums) / mean_error if mean_error > 0 else math.nan,
+                _disagreement(population) / mean_error if mean_error > 0 else math.nan,
                 ratio_left_out(pair_mean_left_out(row_sums), mean_left_out(errors)),
                 level=level,
                 n_examples=population.n_examples,
@@ -93,6 +104,8 @@ def disagreement_over_error(population: PopulationArrays, *, level: float, key: 
     unit="kappa",
     better="none",
     meaning="Cohen's kappa of two runs' correctness: 1 if they miss the same examples, 0 if overlap is chance.",
+    respects_levels=True,
+    spread=True,
 )
 def error_consistency(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over pairs of all runs; over those of a ring for more than `MOST_RUNS`."""
@@ -101,6 +114,7 @@ def error_consistency(population: PopulationArrays, *, level: float, key: int) -
         error_consistency_matrix,
         error_consistency_ring,
         most_runs=MOST_RUNS,
+        shared=population.shared,
         level=level,
         key=key,
         n_examples=population.n_examples,
@@ -117,6 +131,7 @@ def error_consistency(population: PopulationArrays, *, level: float, key: int) -
     better="lower",
     meaning="Class-aggregated calibration error of the runs' votes: how far from right a class with so many votes is "
     "on average; bounds the gap between disagreement and error.",
+    spread=True,
 )
 def cace(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Over all runs, 15 equal-width bins of the share of votes; jackknife over runs.
@@ -139,6 +154,7 @@ def cace(population: PopulationArrays, *, level: float, key: int) -> list[tuple[
     unit="kappa",
     better="higher",
     meaning="Kappa of two runs' predicted labels: 1 if they always agree, 0 if no more often than by chance.",
+    spread=True,
 )
 def prediction_kappa(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """1 − disagreement over the disagreement by chance, means over pairs of all runs; jackknife over runs."""
@@ -149,7 +165,7 @@ def prediction_kappa(population: PopulationArrays, *, level: float, key: int) ->
     reason = "all runs predict one label on all examples" if one_label else "a mean over pairs needs at least 2 runs"
     left_out = ratio_left_out(pair_mean_left_out(row_sums), pair_mean_left_out(chance))
     estimate = jackknife_estimate(
-        math.nan if one_label else 1.0 - pair_mean(row_sums) / by_chance,
+        math.nan if one_label else 1.0 - _disagreement(population) / by_chance,
         1.0 - left_out,
         level=level,
         n_examples=population.n_examples,
@@ -165,6 +181,8 @@ def prediction_kappa(population: PopulationArrays, *, level: float, key: int) ->
     unit="fraction",
     better="lower",
     meaning="Chance that two runs disagree on an example, averaged over examples; equal to the disagreement.",
+    respects_levels=True,
+    spread=True,
 )
 def mean_instability(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over examples of the unbiased instability, which is `disagreement`."""
@@ -177,6 +195,7 @@ def mean_instability(population: PopulationArrays, *, level: float, key: int) ->
     unit="fraction",
     better="none",
     meaning="Part of all disagreement that falls on the given share of the examples, the most unstable ones.",
+    spread=True,
 )
 def share_of_instability(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """For each share in `SHARES`, over all runs; the examples are ranked again for each run left out.
@@ -207,5 +226,15 @@ def share_of_instability(population: PopulationArrays, *, level: float, key: int
     return found
 
 
-def _row_sums(population: PopulationArrays) -> Float[np.ndarray, " R"]:
-    return disagreement_row_sums(population.predicted_labels, population.votes)
+def _disagreement(population: PopulationArrays) -> float:
+    """The value of `disagreement`, NaN for one run."""
+    value = disagreement(population, level=0.95, key=0)[0][1].value
+    return math.nan if value is None else value
+
+
+def _row_sums(population: PopulationArrays, rows: Int[np.ndarray, " r"] | None = None) -> Float[np.ndarray, " r"]:
+    """Σ_s D_rs over all runs, or over some."""
+    if rows is None or len(rows) == population.n_runs:
+        return disagreement_row_sums(population.predicted_labels, population.votes)
+    labels = population.predicted_labels[rows]
+    return disagreement_row_sums(labels, vote_counts(labels, n_classes=population.n_classes))

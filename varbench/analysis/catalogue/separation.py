@@ -35,6 +35,7 @@ LARGEST_DISTANCE = math.sqrt(2.0)
     better="none",
     meaning="Fraction of the one-ULP pairs whose initial weights differ in exactly one 32-bit word, as they must.",
     needs=("levels", "initial_weights"),
+    respects_levels=True,
 )
 def ulp_one_word(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """A check, without interval: 1 or the protocol was not kept."""
@@ -49,6 +50,7 @@ def ulp_one_word(population: PopulationArrays, *, level: float, key: int) -> lis
     meaning="Fraction of the one-ULP pairs whose untouched duplicate ended with the base run's weights and "
     "predictions, bit for bit: whatever parts a pair is then the one word.",
     needs=("levels", "weights"),
+    respects_levels=True,
 )
 def ulp_duplicate_equal(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """A check, without interval: 1 or the protocol was not kept."""
@@ -63,6 +65,7 @@ def ulp_duplicate_equal(population: PopulationArrays, *, level: float, key: int)
     meaning="Distance between the weights of a run and of its twin that began one ULP apart, at a step of the "
     "training: the geometric mean over pairs; 0 for identical weights, 1 for orthogonal ones.",
     needs=("levels", "initial_weights", "weights", "snapshots"),
+    respects_levels=True,
 )
 def separation(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """At every snapshot exp(mean ln d), t over base runs of ln d; pairs that are not apart at that step are left out.
@@ -86,6 +89,7 @@ def separation(population: PopulationArrays, *, level: float, key: int) -> list[
     meaning="Exponential rate, per step, at which one-ULP pairs part before their distance reaches a tenth of that "
     "between independent runs; ln 2 over it is the doubling time.",
     needs=("levels", "initial_weights", "weights", "snapshots"),
+    respects_levels=True,
 )
 def separation_rate(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """t over base runs of the slope of ln d over the step (see `measures.separation.early_rates`)."""
@@ -109,6 +113,7 @@ def separation_rate(population: PopulationArrays, *, level: float, key: int) -> 
     meaning="Final distance of one-ULP pairs over that of independent runs: 1 if one ULP ends as far apart as another "
     "run altogether.",
     needs=("levels", "initial_weights", "weights", "snapshots"),
+    respects_levels=True,
 )
 def separation_saturation(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean final distance of pairs over the mean between different base runs, jackknife over base runs.
@@ -130,6 +135,7 @@ def separation_saturation(population: PopulationArrays, *, level: float, key: in
     better="none",
     meaning="Fraction of test examples on which a run and its twin that began one ULP apart disagree at the end.",
     needs=("levels", "initial_weights", "weights", "snapshots"),
+    respects_levels=True,
 )
 def separation_disagreement(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """t over base runs of the fraction of examples with another label."""

@@ -27,6 +27,7 @@ Rows = Int[np.ndarray, " r"]
     better="lower",
     meaning="Standard deviation of the test accuracy over runs in which one source of randomness alone varies.",
     needs=("one_at_a_time",),
+    respects_levels=True,
 )
 def accuracy_sd(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Of the runs of each source, the shared baseline among them."""
@@ -41,6 +42,7 @@ def accuracy_sd(population: PopulationArrays, *, level: float, key: int) -> list
     better="lower",
     meaning="Standard deviation of the test loss over runs in which one source of randomness alone varies.",
     needs=("one_at_a_time", "probabilities"),
+    respects_levels=True,
 )
 def loss_sd(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Of the usable runs of each source."""
@@ -60,6 +62,7 @@ def loss_sd(population: PopulationArrays, *, level: float, key: int) -> list[tup
     better="none",
     meaning="SD of the test accuracy where this source alone varies over that where another one does; 1 is the same.",
     needs=("one_at_a_time",),
+    respects_levels=True,
 )
 def accuracy_sd_ratio(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Of all runs but the shared baseline; the others are pooled around the mean of their own source."""
@@ -73,6 +76,7 @@ def accuracy_sd_ratio(population: PopulationArrays, *, level: float, key: int) -
     better="none",
     meaning="SD of the test loss where this source alone varies over that where another one does; 1 is the same.",
     needs=("one_at_a_time", "probabilities"),
+    respects_levels=True,
 )
 def loss_sd_ratio(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Of the usable runs but the shared baseline; the others are pooled around the mean of their own source."""
@@ -86,6 +90,7 @@ def loss_sd_ratio(population: PopulationArrays, *, level: float, key: int) -> li
     better="none",
     meaning="p value of the test that this source spreads the test accuracy as the others do, Holm-adjusted.",
     needs=("one_at_a_time",),
+    respects_levels=True,
 )
 def accuracy_sd_p(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Brown and Forsythe's test of the runs of one source against those of the others, the baseline left out."""
@@ -99,6 +104,7 @@ def accuracy_sd_p(population: PopulationArrays, *, level: float, key: int) -> li
     better="none",
     meaning="p value of the test that this source spreads the test loss as the others do, Holm-adjusted.",
     needs=("one_at_a_time", "probabilities"),
+    respects_levels=True,
 )
 def loss_sd_p(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Brown and Forsythe's test of the usable runs of one source against the others, the baseline left out."""
@@ -112,6 +118,7 @@ def loss_sd_p(population: PopulationArrays, *, level: float, key: int) -> list[t
     better="lower",
     meaning="Fraction of test examples on which two runs differ that one source of randomness alone sets apart.",
     needs=("one_at_a_time",),
+    respects_levels=True,
 )
 def disagreement(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over pairs of the runs of each source; jackknife over runs."""

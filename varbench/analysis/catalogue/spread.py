@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
+from jaxtyping import Float
 
 from varbench.analysis.catalogue.measure import At, measure
 from varbench.analysis.population import PopulationArrays
 from varbench.measures.independence import independent_variance, independent_variance_left_out
-from varbench.stats.estimate import Estimate, estimate_of, missing
+from varbench.stats.estimate import NO_INTERVAL, Estimate, estimate_of, missing
 from varbench.stats.jackknife import jackknife_estimate
 from varbench.stats.mean import mean_estimate
+from varbench.stats.sharing import PAIRS, Sharing, unrelated_sd
 from varbench.stats.spread import METHOD_EXCESS, TOO_FEW, excess_variance_interval, sd_estimate
 
 NO_SPREAD = "a spread over runs needs at least 2 runs"
@@ -23,10 +26,12 @@ NO_SPREAD = "a spread over runs needs at least 2 runs"
     unit="pp",
     better="lower",
     meaning="Standard deviation of the test accuracy from run to run.",
+    spread=True,
+    respects_levels=True,
 )
 def accuracy_sd(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Over all runs, ddof = 1; a diverged run has accuracy 0."""
-    return [(None, sd_estimate(population.accuracy, level=level, n_examples=population.n_examples))]
+    return [(None, _sd(population.accuracy, population.shared, population, level=level))]
 
 
 @measure(
@@ -36,10 +41,12 @@ def accuracy_sd(population: PopulationArrays, *, level: float, key: int) -> list
     better="lower",
     meaning="Standard deviation of the test loss from run to run.",
     needs=("probabilities",),
+    spread=True,
+    respects_levels=True,
 )
 def loss_sd(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Over the usable runs, ddof = 1."""
-    return [(None, sd_estimate(population.loss, level=level, n_examples=population.n_examples))]
+    return [(None, _sd(population.loss, population.shared_among(population.usable), population, level=level))]
 
 
 @measure(
@@ -74,6 +81,7 @@ def accuracy_sampling_se(population: PopulationArrays, *, level: float, key: int
     unit="pp",
     better="none",
     meaning="Standard deviation of the test accuracy if runs failed on each test example independently.",
+    spread=True,
 )
 def accuracy_sd_independent(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """√(E⁻² Σᵢ Var_r(errᵢ)), over all runs."""
@@ -98,6 +106,7 @@ def accuracy_sd_independent(population: PopulationArrays, *, level: float, key: 
     unit="pp",
     better="lower",
     meaning="Run-to-run standard deviation of the accuracy on the whole distribution, test-set noise removed.",
+    spread=True,
 )
 def accuracy_sd_distribution(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Square root of `accuracy_variance_distribution`, 0 where that is negative."""
@@ -110,12 +119,32 @@ def accuracy_sd_distribution(population: PopulationArrays, *, level: float, key:
     unit="none",
     better="lower",
     meaning="Run-to-run variance of the accuracy on the whole distribution; below 0 by chance if near 0.",
+    spread=True,
 )
 def accuracy_variance_distribution(
     population: PopulationArrays, *, level: float, key: int
 ) -> list[tuple[At, Estimate]]:
     """E/(E−1) · [Var_r(err) − E⁻² Σᵢ Var_r(errᵢ)], ddof = 1 in both, as it comes out."""
     return [(None, _excess(population, level=level, root=False))]
+
+
+def _sd(
+    values: Float[np.ndarray, " r"], shared: Sharing | None, population: PopulationArrays, *, level: float
+) -> Estimate:
+    """The SD over runs; where they share levels, that of the pairs that share none, without an interval."""
+    found = sd_estimate(values, level=level, n_examples=population.n_examples)
+    unrelated = math.nan if shared is None else unrelated_sd(values, shared)
+    if shared is None or not math.isfinite(unrelated):
+        return found
+    return replace(
+        found,
+        value=unrelated,
+        low=None,
+        high=None,
+        method=NO_INTERVAL,
+        resampled="none",
+        reason=f"{shared.reason}; the value is that of {PAIRS}",
+    )
 
 
 def _sampling_se(accuracy: float, n_examples: int) -> float:

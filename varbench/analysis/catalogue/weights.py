@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Float
 
 from varbench.analysis.catalogue.measure import At, measure
+from varbench.analysis.catalogue.pairs import matrix_mean
 from varbench.analysis.population import PopulationArrays
 from varbench.measures import weights as geometry
 from varbench.stats.estimate import Estimate
-from varbench.stats.jackknife import off_diagonal_row_sums, pair_mean_estimate
 
 LARGEST_DISTANCE = math.sqrt(2.0)
 
@@ -31,6 +31,7 @@ class Distances(NamedTuple):
     better="none",
     meaning="Distance between two runs' weights: 0 for identical weights, 1 for orthogonal ones.",
     needs=("weights",),
+    respects_levels=True,
 )
 def weight_distance(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over pairs of the usable runs of ‖a − b‖ / √(‖a‖² + ‖b‖²), whole and by layer."""
@@ -44,6 +45,7 @@ def weight_distance(population: PopulationArrays, *, level: float, key: int) -> 
     better="none",
     meaning="Cosine of the angle between two runs' weights: 1 for the same direction, 0 for orthogonal ones.",
     needs=("weights",),
+    respects_levels=True,
 )
 def weight_cosine(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over pairs of the usable runs of a·b / (‖a‖ ‖b‖), whole and by layer."""
@@ -60,6 +62,7 @@ def weight_cosine(population: PopulationArrays, *, level: float, key: int) -> li
         "weights",
         "initial_weights",
     ),
+    respects_levels=True,
 )
 def weight_distance_over_travel(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over pairs of the usable runs of ‖a − b‖ over the two runs' mean travel, whole and by layer."""
@@ -71,7 +74,7 @@ def weight_distance_over_travel(population: PopulationArrays, *, level: float, k
             _distances(population, "weights", path).squared, travel[:, None], travel[None, :]
         )
         reason = "two of the runs did not move from their initial weights"
-        found.append((path, _pairs(pairs, level=level, bounds=(0.0, math.inf), reason=reason)))
+        found.append((path, _pairs(population, pairs, level=level, bounds=(0.0, math.inf), reason=reason)))
     return found
 
 
@@ -82,6 +85,7 @@ def weight_distance_over_travel(population: PopulationArrays, *, level: float, k
     better="none",
     meaning="Distance between two runs' initial weights: what unrelated random initializations show.",
     needs=("initial_weights",),
+    respects_levels=True,
 )
 def initial_weight_distance(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """`weight_distance` of the initial weights: the null to read it against, 0 where all runs start alike."""
@@ -95,6 +99,7 @@ def initial_weight_distance(population: PopulationArrays, *, level: float, key: 
     better="none",
     meaning="Cosine of the angle between two runs' initial weights: what unrelated random initializations show.",
     needs=("initial_weights",),
+    respects_levels=True,
 )
 def initial_weight_cosine(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """`weight_cosine` of the initial weights: the null to read it against, 1 where all runs start alike."""
@@ -106,7 +111,7 @@ def _relative(population: PopulationArrays, which: str, *, level: float) -> list
     for path in _paths(population):
         squared, norms = _distances(population, which, path)
         pairs = geometry.relative_distance(squared, norms[:, None], norms[None, :])
-        found.append((path, _pairs(pairs, level=level, bounds=(0.0, LARGEST_DISTANCE))))
+        found.append((path, _pairs(population, pairs, level=level, bounds=(0.0, LARGEST_DISTANCE))))
     return found
 
 
@@ -116,15 +121,20 @@ def _cosine(population: PopulationArrays, which: str, *, level: float) -> list[t
         squared, norms = _distances(population, which, path)
         pairs = geometry.cosine(squared, norms[:, None], norms[None, :])
         reason = "the weights of a run are all 0 and have no direction"
-        found.append((path, _pairs(pairs, level=level, bounds=(-1.0, 1.0), reason=reason)))
+        found.append((path, _pairs(population, pairs, level=level, bounds=(-1.0, 1.0), reason=reason)))
     return found
 
 
 def _pairs(
-    matrix: Float[np.ndarray, "r r"], *, level: float, bounds: tuple[float, float], reason: str = ""
+    population: PopulationArrays,
+    matrix: Float[np.ndarray, "r r"],
+    *,
+    level: float,
+    bounds: tuple[float, float],
+    reason: str = "",
 ) -> Estimate:
-    row_sums = off_diagonal_row_sums(matrix)
-    return pair_mean_estimate(row_sums, level=level, n_examples=None, bounds=bounds, reason=reason)
+    shared = population.shared_among(population.usable_weights)
+    return matrix_mean(matrix, shared, level=level, n_examples=None, bounds=bounds, reason=reason)
 
 
 def _paths(population: PopulationArrays) -> list[str | None]:

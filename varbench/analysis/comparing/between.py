@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -83,7 +83,17 @@ def between_rows(
         rows.append(BetweenRow("accuracy_on_new_examples", "pp", gap, None, partners is not None))
     if "disagreement" in wanted:
         rows.append(_disagreement(first, second, level=level, key=key))
-    return rows
+    shared = first.shared or second.shared
+    if shared is None:
+        return rows
+    return [
+        replace(
+            row,
+            estimate=row.estimate.without_interval(shared.reason),
+            test=None if row.test is None else replace(row.test, p=None, reason=shared.reason),
+        )
+        for row in rows
+    ]
 
 
 def _on_new_examples(

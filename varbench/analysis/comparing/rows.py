@@ -7,7 +7,8 @@ Three ways, by what is known of the measure:
 - `disagreement` of matched runs: by leaving out a run of both;
 - all others (spreads, ensembles, weights, and what takes the trained networks: barriers, representations,
   attributions, curvature), all with a position, and whatever only a report tells: the standard errors of the two
-  estimates are combined as those of independent runs. What matched runs share does not cancel then: where it makes
+  estimates are combined as those of independent runs; so are those of all measures where runs of a condition share
+  levels. What matched runs share does not cancel then: where it makes
   the two estimates go up and down together, the interval is too wide and the p value too large.
 
 A run directory is compared without its networks, so what takes them is compared between reports, which hold it.
@@ -132,9 +133,15 @@ def _compared(
     before, after = first.population, second.population
     if before is not None and after is not None and at is None:
         n_examples = theirs.n_examples
+        shared = before.shared or after.shared
         if measure in PER_RUN and not (ours.value is None or theirs.value is None):
-            return _of_runs(PER_RUN[measure](before), PER_RUN[measure](after), better, partners, level, n_examples)
-        if measure == "disagreement" and partners is not None:
+            values = PER_RUN[measure](before), PER_RUN[measure](after)
+            if shared is None:
+                return _of_runs(*values, better, partners, level, n_examples)
+            _, _, improvement = _of_runs(*values, better, None, level, n_examples)
+            assert improvement is not None
+            return difference_of_estimates(ours, theirs), False, improvement.without_interval(shared.reason)
+        if measure == "disagreement" and shared is None and partners is not None:
             left_out = [_disagreement_left_out(p) for p in (before, after)]
             value = float(theirs.value or 0.0) - float(ours.value or 0.0)
             gaps = left_out[1][partners] - left_out[0]

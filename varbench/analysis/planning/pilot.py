@@ -23,6 +23,7 @@ from varbench.stats.mean import METHOD as MEAN
 from varbench.stats.mean import t_quantile
 from varbench.stats.pair_planning import FEWEST_RUNS, admissible_components
 from varbench.stats.precision import NORMAL_KURTOSIS, kurtosis_of_interval, sd_ends_normal
+from varbench.stats.sharing import METHOD as LEVELS
 from varbench.stats.spread import METHOD as DEVIATION
 
 SD_OF = {"accuracy": "accuracy_sd", "error": "accuracy_sd", "loss": "loss_sd"}
@@ -89,6 +90,10 @@ class Pilot:
         if estimate.low == estimate.high:
             raise InputError(
                 f"all {estimate.n_runs} runs of the pilot have the same {name}: there is no spread to plan with"
+            )
+        if estimate.method.startswith(LEVELS):
+            raise InputError(
+                f"the runs of the pilot share levels ({estimate.method}): give one whose runs differ in every source"
             )
         if estimate.method == DEVIATION:
             shown = kurtosis_of_interval(estimate.low, estimate.high, estimate.n_runs, level=estimate.level)

@@ -1,0 +1,103 @@
+"""Populations whose runs share levels: which intervals they keep, and what reads them."""
+
+import numpy as np
+import pytest
+
+from varbench.analysis.catalogue import MEASURES, estimates
+from varbench.analysis.catalogue.pairs import matrix_mean
+from varbench.analysis.comparing.between import between_rows
+from varbench.analysis.planning.pilot import pilot_of_population
+from varbench.analysis.population import PopulationArrays
+from varbench.errors import InputError
+from varbench.foreign import analyze
+from varbench.measures.predictions import disagreement_matrix
+from varbench.report.document import read_document
+from varbench.report.gate import failures, parse_gate
+
+E, K = 60, 3
+
+
+def population(a=4, b=4, *, seed=0, shift=0.0, levels=True):
+    """A crossed design with effects of both sources on the logits."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(E) % K
+    parts = [random.normal(size=(*shape, E, K)) for shape in ((a, 1), (1, b), (a, b))]
+    logits = (sum(parts) + shift).reshape(a * b, E, K)
+    logits[:, np.arange(E), labels] += 2.0
+    places = {"init": np.repeat(np.arange(a), b), "order": np.tile(np.arange(b), a)}
+    return PopulationArrays(logits=logits, labels=labels, levels=places if levels else {}, weights=logits[:, :, 0])
+
+
+def found(arrays, **kwargs):
+    return {(m, at): e for m, at, e in estimates(arrays, key=0, **kwargs)}
+
+
+def test_measures_that_respect_no_levels_have_no_interval_and_say_why():
+    rows = found(population())
+    for (name, _), estimate in rows.items():
+        if not MEASURES[name].respects_levels:
+            assert estimate.low is None
+            assert estimate.reason
+    assert rows["ensemble_gain", 2].value is not None
+    assert "the runs share levels of init, order" in rows["ensemble_gain", 2].reason
+    assert rows["accuracy", None].method == "jackknife over levels of init, order"
+    assert rows["accuracy", None].low is not None
+
+
+def test_disagreement_is_that_of_pairs_that_share_no_level():
+    arrays = population(3, 4)
+    matrix = disagreement_matrix(arrays.predicted_labels, n_classes=K)
+    init, order = arrays.levels["init"], arrays.levels["order"]
+    apart = (init[:, None] != init) & (order[:, None] != order)
+    estimate = found(arrays, names=["disagreement"])["disagreement", None]
+    assert estimate.value == pytest.approx(matrix[apart].mean())
+    assert estimate.value > matrix[~np.eye(12, dtype=bool)].mean() + 0.01
+    assert "pairs that share none" in estimate.reason  # three levels: no interval
+    assert "pairs that share none" in found(population())["disagreement", None].method
+
+
+def test_where_every_two_runs_share_a_level_all_pairs_count():
+    matrix = np.arange(9.0).reshape(3, 3)
+    nothing = PopulationArrays(
+        logits=population(3, 1).logits,
+        labels=np.arange(E) % K,
+        levels={"init": np.array([0, 0, 1]), "order": np.array([0, 1, 1]), "data": np.array([0, 1, 0])},
+    ).shared
+    assert not nothing.unrelated.any()
+    estimate = matrix_mean(matrix + matrix.T, nothing, level=0.95, n_examples=None, bounds=(0.0, 99.0))
+    assert estimate.value == pytest.approx(8.0)
+    assert estimate.low is None
+
+
+def test_a_gate_on_an_end_cannot_be_told():
+    view = read_document(analyze(population(3, 4)))
+    assert failures(parse_gate("disagreement > 99%"), view) == []
+    (sentence,) = failures(parse_gate("disagreement.high > 99%"), view)
+    assert "there is no interval (the runs share levels of init, order" in sentence
+
+
+def test_runs_that_share_levels_are_not_compared_as_independent():
+    first, second = population(), population(seed=1)
+    for row in between_rows(first, second, partners=None, measures=None, level=0.95, key=0):
+        assert row.estimate.low is None
+        assert row.test is None or row.test.p is None
+
+
+def test_a_pilot_of_runs_that_share_levels_is_refused():
+    pilot = pilot_of_population(population(), name="p", label="p", measure=None, level=0.95)
+    with pytest.raises(InputError, match="share levels"):
+        pilot.spread(("accuracy", None))
+
+
+def test_where_all_but_one_run_diverged_nothing_is_said_of_how_runs_vary():
+    arrays = population(levels=False)
+    dead = PopulationArrays(logits=arrays.logits, labels=arrays.labels, finished=np.arange(16) < 1)
+    for name in ("disagreement", "accuracy_sd", "prediction_kappa", "instability_share"):
+        estimate = found(dead, names=[name])[name, None]
+        assert estimate.value is None
+        assert estimate.reason == "1 of 16 runs finished, and how much runs vary takes at least 2"
+    none = PopulationArrays(logits=arrays.logits, labels=arrays.labels, finished=np.zeros(16, bool))
+    document = analyze(none)
+    assert "agree" not in document["headline"]
+    (sentence,) = failures(parse_gate("disagreement > 3%"), read_document(document))
+    assert "0 of 16 runs finished" in sentence
