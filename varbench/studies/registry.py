@@ -37,6 +37,10 @@ STUDIES: dict[str, tuple[str, str]] = {
         "varbench.studies.adversarial",
         "changes along the gradient, harmless as noise, flip most predictions and transfer between runs",
     ),
+    "convex-control": (
+        "varbench.studies.convex_control",
+        "linear models have one global minimum, networks have many",
+    ),
 }
 """Name → (module that defines `STUDY`, the claim in a phrase)."""
 
