@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from varbench.data.dataset import Dataset
+from varbench.data.plants import group, patch, scanner
+from varbench.data.plants import with_patch as with_patch
 from varbench.errors import InputError
 
 SEPARATOR = "+"
@@ -76,39 +78,13 @@ def noise(dataset: Dataset, amount: float, random: np.random.Generator) -> dict[
     return {"x_test": noisy}
 
 
-def patch(dataset: Dataset, amount: float, random: np.random.Generator) -> dict[str, np.ndarray]:
-    """A shortcut: one input that says a class, the right one with chance `amount`, otherwise another one at random.
-
-    In training and test examples alike. In images it is a bright pixel of the first row (or rows), in curves and
-    vectors a peak among the first positions: position k stands for class k. The values there before are set to the
-    smallest of the training inputs, so that nothing but the plant can be read from them.
-    """
-    found = {}
-    for split in ("train", "test"):
-        x, y = getattr(dataset, f"x_{split}"), getattr(dataset, f"y_{split}")
-        right = random.random(len(y)) < amount
-        said = np.where(right, y, (y + random.integers(1, dataset.classes, len(y))) % dataset.classes)
-        found[f"x_{split}"] = with_patch(dataset, x, said)
-    return found
-
-
-def with_patch(dataset: Dataset, x: np.ndarray, said: np.ndarray) -> np.ndarray:
-    """Examples [n, *shape] of a data set with the plant of `patch` saying class `said` [n] in each."""
-    low, high = np.min(dataset.x_train), np.max(dataset.x_train)
-    planted = np.array(x)
-    space = planted.reshape(len(x), -1, x.shape[-1]) if dataset.kind == "image" else planted.reshape(len(x), -1, 1)
-    if space.shape[1] < dataset.classes:
-        raise InputError(f"{dataset.name}: a patch needs a position for each of {dataset.classes} classes")
-    space[:, : dataset.classes] = low
-    space[np.arange(len(x)), said] = high
-    return planted
-
-
 VARIANTS: dict[str, Variant] = {
     v.name: v
     for v in (
         Variant("noise", "Gaussian noise on the test inputs, its SD in units of that of the inputs", noise, 0.0, 100.0),
         Variant("patch", "an input that says the class, right with this chance, in training and test", patch, 0.0, 1.0),
+        Variant("group", "proxies of a group that is typical of the class with this chance", group, 0.0, 1.0),
+        Variant("scanner", "the trace of a scanner that is the class's own with this chance", scanner, 0.0, 1.0),
     )
 }
 

@@ -41,6 +41,10 @@ STUDIES: dict[str, tuple[str, str]] = {
         "varbench.studies.convex_control",
         "linear models have one global minimum, networks have many",
     ),
+    "shortcuts": (
+        "varbench.studies.shortcuts",
+        "models exploit any statistical shortcut that lowers the loss",
+    ),
 }
 """Name → (module that defines `STUDY`, the claim in a phrase)."""
 

@@ -22,6 +22,13 @@ def below(estimate: Estimate, threshold: float) -> bool | None:
     return True if estimate.high < threshold else False if estimate.low >= threshold else None
 
 
+def every(holds: Sequence[bool | None]) -> bool | None:
+    """Whether all hold: True, False if one does not, None if one cannot be told or there are none."""
+    if any(h is False for h in holds):
+        return False
+    return True if holds and all(holds) else None
+
+
 def answer(parts: Sequence[Part]) -> Answer:
     """All parts hold: supported. One does not: contradicted. Otherwise, or without parts: inconclusive."""
     holds = [part.holds for part in parts]

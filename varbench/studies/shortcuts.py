@@ -1,0 +1,390 @@
+"""Models exploit any statistical shortcut that lowers the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Shaped
+
+from varbench.analysis.charts import Chart, series
+from varbench.analysis.described import Described
+from varbench.analysis.document import LEVEL
+from varbench.analysis.networks import Networks
+from varbench.data import Dataset, load
+from varbench.data.plants import PLANTS, Plant
+from varbench.measures.predictions import predicted_labels
+from varbench.stats.difference import paired_difference
+from varbench.stats.estimate import Estimate
+from varbench.stats.mean import mean_estimate
+from varbench.stats.spread import sd_estimate
+from varbench.stats.spread_test import spread_ratio_estimate
+from varbench.studies.planted import chance_of, plant_of, planted_population, small_cases
+from varbench.studies.rules import above, below, every, overall, percent, told, verdict
+from varbench.studies.study import Arrays, Case, Evidence, Judgement, Named, Part, PopulationPlan, Study, Verdict
+
+AMOUNTS = {"smoke": (0.8, 1.0), "standard": (0.5, 0.8, 0.95, 1.0), "full": (0.5, 0.65, 0.8, 0.9, 0.95, 0.99, 1.0)}
+"""Chances of the typical value, beside the one at which the plant says nothing; those below that are left out."""
+
+LEAST = 0.01
+"""Accuracy that a shortcut must move to count as exploited."""
+
+WORDS = {"patch": "background pixel", "group": "group by its proxies", "scanner": "trace of the scanner"}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One population with its plant, run by run: NaN for a run that diverged.
+
+    Attributes:
+        amount: Chance of the typical value in training.
+        right: Accuracy on the whole test set with the typical value everywhere.
+        wrong: Accuracy on the same examples with another value.
+        inside: Accuracy on the test set as the training set is.
+        loss: Loss on the training set at the end, in nats.
+    """
+
+    evidence: Evidence
+    amount: float
+    right: Float[np.ndarray, " R"]
+    wrong: Float[np.ndarray, " R"]
+    inside: Float[np.ndarray, " R"]
+    loss: Float[np.ndarray, " R"]
+
+    @property
+    def reliance(self) -> Float[np.ndarray, " R"]:
+        """Accuracy that depends on what the plant says."""
+        return self.right - self.wrong
+
+    def at(self, values: Float[np.ndarray, " R"]) -> Float[np.ndarray, " r"]:
+        """The values of the runs that finished."""
+        return values[np.isfinite(values)]
+
+
+def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[PopulationPlan, ...]:
+    plans = []
+    for case in cases:
+        for plant in PLANTS:
+            chance = chance_of(case, plant)
+            amounts = [a for a in AMOUNTS[budget] if a > chance]
+            plans += [planted_population(case, plant, amount, budget, runs) for amount in (chance, *amounts)]
+    return tuple(plans)
+
+
+def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) -> Judgement:
+    found = _measured(evidence)
+    verdicts = [_verdict(base, plants) for base, plants in found.items()]
+    return Judgement(
+        (*verdicts, overall(verdicts)),
+        _headline(found, verdicts),
+        number=_number(found),
+        estimates=tuple(_estimates(found)),
+        charts=(_reliance_chart(found), _spread_chart(found)),
+    )
+
+
+def _measured(evidence: Mapping[str, Evidence]) -> dict[str, dict[Plant, list[Measured]]]:
+    """Data set → plant → its populations, the one whose plant says nothing first."""
+    found: dict[str, dict[Plant, list[Measured]]] = {}
+    shared: dict[str, Networks | None] = {}
+    for e in evidence.values():
+        base, plant, amount = plant_of(e.plan)
+        # Populations of one data set have the same networks; those of the first one serve all, compiled once.
+        networks = shared.setdefault(base, e.arrays.networks)
+        found.setdefault(base, {}).setdefault(plant, []).append(_measure(e, networks, load(base), plant, amount))
+    for plants in found.values():
+        for populations in plants.values():
+            populations.sort(key=lambda m: m.amount)
+    return found
+
+
+def _measure(e: Evidence, networks: Networks | None, dataset: Dataset, plant: Plant, amount: float) -> Measured:
+    labels, usable, weights = dataset.y_test, e.arrays.usable & e.arrays.usable_weights, e.arrays.weights
+    typical = plant.typical(labels, classes=dataset.classes)
+    other = plant.others(labels, classes=dataset.classes)
+
+    def accuracy(said: np.ndarray) -> Float[np.ndarray, " R"]:
+        return _accuracy_on(networks, weights, plant.put(dataset, dataset.x_test, said), labels, usable)
+
+    loss = e.arrays.train_loss if e.arrays.train_loss is not None else np.full(len(usable), np.nan)
+    inside, loss = (np.where(usable, values, np.nan) for values in (e.arrays.accuracy, loss))
+    return Measured(e, amount, accuracy(typical), accuracy(other), inside, loss)
+
+
+def _accuracy_on(
+    networks: Networks | None,
+    weights: Float[np.ndarray, "R P"] | None,
+    x: Shaped[np.ndarray, "E ..."],
+    labels: np.ndarray,
+    usable: Bool[np.ndarray, " R"],
+) -> Float[np.ndarray, " R"]:
+    found = np.full(len(usable), np.nan)
+    if usable.any() and weights is not None and networks is not None:
+        found[usable] = (predicted_labels(networks.logits_on(weights[usable], x)) == labels).mean(1)
+    return found
+
+
+def _paired(first: Float[np.ndarray, " R"], second: Float[np.ndarray, " R"], n_examples: int | None) -> Estimate:
+    """Mean of second − first over the runs that finished in both, matched by their levels."""
+    both = np.isfinite(first) & np.isfinite(second)
+    return paired_difference(first[both], second[both], level=LEVEL, n_examples=n_examples).estimate
+
+
+def _over_chance(populations: Sequence[Measured], m: Measured) -> Estimate:
+    return _paired(populations[0].reliance, m.reliance, m.evidence.arrays.n_examples)
+
+
+def _loss_gain(populations: Sequence[Measured], m: Measured) -> Estimate:
+    return _paired(populations[0].loss, m.loss, None)
+
+
+def _ratio(m: Measured) -> Estimate:
+    inside, wrong = m.at(m.inside), m.at(m.wrong)
+    return spread_ratio_estimate(inside, wrong, level=LEVEL, n_examples=m.evidence.arrays.n_examples)
+
+
+def _imperfect(populations: Sequence[Measured]) -> Measured | None:
+    """The most predictive plant that is not always right: in distribution it leaves errors to make."""
+    return next((m for m in reversed(populations[1:]) if m.amount < 1.0), None)
+
+
+def _verdict(base: str, plants: Mapping[Plant, Sequence[Measured]]) -> Verdict:
+    parts: list[Part] = []
+    for plant, populations in plants.items():
+        parts += [_exploited(plant, populations), _graded(plant, populations), _underspecified(plant, populations)]
+    return verdict(base, parts)
+
+
+def _exploited(plant: Plant, populations: Sequence[Measured]) -> Part:
+    name = f"{plant.name}: exploited"
+    lowering = [m for m in populations[1:] if below(_loss_gain(populations, m), 0.0)]
+    if not lowering:
+        return Part(name, None, f"The {WORDS[plant.name]} does not clearly lower the training loss at any chance.")
+    found = [(m.amount, _over_chance(populations, m)) for m in lowering]
+    amount, least = min(found, key=lambda row: np.inf if row[1].value is None else row[1].value)
+    text = (
+        f"Where the {WORDS[plant.name]} lowers the training loss (right with chance "
+        f"{', '.join(f'{a:g}' for a, _ in found)}), accuracy depends on it by {percent(least)} or more "
+        f"beyond chance (least at {amount:g})."
+    )
+    return Part(name, every([above(e, LEAST) for _, e in found]), text)
+
+
+def _graded(plant: Plant, populations: Sequence[Measured]) -> Part:
+    name = f"{plant.name}: the more predictive, the more relied on"
+    if len(populations) < 3:
+        return Part(name, None, "Fewer than two chances above the one that says nothing were tried.")
+    weakest, strongest = populations[1], populations[-1]
+    gap = _paired(weakest.reliance, strongest.reliance, strongest.evidence.arrays.n_examples)
+    text = (
+        f"Reliance on the {WORDS[plant.name]} changes by {told(gap, scale=100, unit='pp')} "
+        f"from chance {weakest.amount:g} to {strongest.amount:g}."
+    )
+    return Part(name, above(gap, 0.0), text)
+
+
+def _underspecified(plant: Plant, populations: Sequence[Measured]) -> Part:
+    name = f"{plant.name}: runs part out of distribution"
+    m = _imperfect(populations)
+    if m is None:
+        return Part(name, None, "No chance below 1 was tried.")
+    ratio = _ratio(m)
+    text = (
+        f"With the {WORDS[plant.name]} turned against the class, accuracy spreads over runs "
+        f"{told(ratio, unit='times')} as much as in distribution (chance {m.amount:g})."
+    )
+    return Part(name, above(ratio, 1.0), text)
+
+
+def _estimates(found: Mapping[str, Mapping[Plant, Sequence[Measured]]]) -> list[Named]:
+    rows = []
+    for plants in found.values():
+        for populations in plants.values():
+            for m in populations:
+                e, n = m.evidence.plan.name, m.evidence.arrays.n_examples
+                reliance, wrong = m.at(m.reliance), m.at(m.wrong)
+                rows += [
+                    Named(e, "reliance", None, mean_estimate(reliance, level=LEVEL, n_examples=n)),
+                    Named(e, "reliance_sd", None, sd_estimate(reliance, level=LEVEL, n_examples=n)),
+                    Named(e, "accuracy_turned", None, mean_estimate(wrong, level=LEVEL, n_examples=n)),
+                    Named(e, "accuracy_turned_sd", None, sd_estimate(wrong, level=LEVEL, n_examples=n)),
+                    Named(e, "spread_turned_over_inside", None, _ratio(m)),
+                ]
+                if m is not populations[0]:
+                    rows.append(Named(e, "reliance_over_chance", None, _over_chance(populations, m)))
+                    rows.append(Named(e, "train_loss_change", None, _loss_gain(populations, m)))
+    return rows
+
+
+def _headline(found: Mapping[str, Mapping[Plant, Sequence[Measured]]], verdicts: Sequence[Verdict]) -> str:
+    lines = []
+    for base, plants in found.items():
+        told_of = [
+            f"{percent(_over_chance(p, p[-1]), digits=0)} on the {WORDS[plant.name]}"
+            for plant, p in plants.items()
+            if len(p) > 1
+        ]
+        lines.append(f"{base}: {', '.join(told_of)}")
+    taken, parting = (
+        [part.holds for v in verdicts for part in v.parts if part.name.endswith(end)]
+        for end in ("exploited", "out of distribution")
+    )
+    return (
+        f"{sum(h is True for h in taken)} of {len(taken)} planted shortcuts are exploited where they lower the loss. "
+        f"Accuracy that hangs on one that was always right: {'; '.join(lines)}. Runs lie clearly further apart with "
+        f"the plant turned than in distribution in {sum(h is True for h in parting)} of {len(parting)} cases, and "
+        f"clearly closer together in {sum(h is False for h in parting)}."
+    )
+
+
+def _number(found: Mapping[str, Mapping[Plant, Sequence[Measured]]]) -> str:
+    """The least reliance on a plant that was right in four of five training examples, or the nearest chance to it."""
+    rows = []
+    for base, plants in found.items():
+        for plant, populations in plants.items():
+            for m in populations[1:]:
+                gap = _over_chance(populations, m)
+                if gap.value is not None and gap.low is not None:
+                    rows.append((abs(m.amount - 0.8), gap.value, gap, f"{plant.name} right {m.amount:.0%}, {base}"))
+    if not rows:
+        return ""
+    *_, gap, words = min(rows, key=lambda row: row[:2])
+    return f"{percent(gap)} of the accuracy hangs on the least relied-on plant ({words})"
+
+
+def _reliance_chart(found: Mapping[str, Mapping[Plant, Sequence[Measured]]]) -> Chart:
+    lines = []
+    for base, plants in found.items():
+        for plant, populations in plants.items():
+            n = populations[0].evidence.arrays.n_examples
+            points = [(m.amount, mean_estimate(m.at(m.reliance), level=LEVEL, n_examples=n)) for m in populations]
+            lines.append(series(f"{plant.name}, {base}", points))
+    ends = [s.y[-1] for s in lines if s.y[-1] is not None]
+    caption = (
+        f"Accuracy with the plant right minus accuracy on the same examples with it wrong: {100 * min(ends):.0f} % to "
+        f"{100 * max(ends):.0f} % where the plant was always right in training. The first point of each line is the "
+        "chance at which the plant says nothing. For the group it is the gap in accuracy between its typical and its "
+        "untypical members."
+        if ends
+        else ""
+    )
+    return Chart(
+        name="reliance",
+        title="Reliance on a planted shortcut",
+        x_label="share of the training examples in which the plant is right",
+        y_label="accuracy that hangs on the plant",
+        unit="fraction",
+        series=tuple(lines[:6]),
+        reference=0.0,
+        reference_label="ignored",
+        caption=caption,
+    )
+
+
+def _spread_chart(found: Mapping[str, Mapping[Plant, Sequence[Measured]]]) -> Chart:
+    inside, turned, ratios = [], [], []
+    for base, plants in found.items():
+        for plant, populations in plants.items():
+            m = _imperfect(populations)
+            if m is None:
+                continue
+            row, n = f"{base} · {plant.name} {100 * m.amount:.3g} %", m.evidence.arrays.n_examples
+            inside.append((row, sd_estimate(m.at(m.inside), level=LEVEL, n_examples=n)))
+            turned.append((row, sd_estimate(m.at(m.wrong), level=LEVEL, n_examples=n)))
+            ratios.append(_ratio(m).value)
+    known = [r for r in ratios if r is not None]
+    caption = (
+        f"With the plant turned, accuracies of the runs lie {min(known):.1f} to {max(known):.1f} times as far apart "
+        "as in distribution."
+        if known
+        else ""
+    )
+    return Chart(
+        name="spread",
+        title="How far runs lie apart, in and out of distribution",
+        x_label="",
+        y_label="SD over runs of the accuracy",
+        unit="fraction",
+        kind="rows",
+        series=(
+            series("in distribution", inside),
+            series("plant turned", turned),
+        ),
+        caption=caption,
+    )
+
+
+STUDY = Study(
+    name="shortcuts",
+    title="Shortcuts are taken",
+    claim=(
+        "Models exploit any statistical shortcut that lowers the loss; runs that cannot be told apart in distribution "
+        "part outside it."
+    ),
+    citation=(
+        "Geirhos et al. 2020, arXiv 2004.07780 (shortcut learning); D'Amour et al. 2022, arXiv 2011.03395 "
+        "(underspecification)"
+    ),
+    rule=(
+        "Three shortcuts are planted: a background pixel that says a class, inputs that stand for a group which is "
+        "typical of half of the classes, and the faint trace of a scanner that is used for a class. Reliance of a run "
+        "is its accuracy on the test examples with the typical value planted in all, minus that on the same examples "
+        "with another value. For each recipe and plant: (1) at every chance at which the training loss lies below that "
+        "of the same levels trained with a plant that says nothing (whole 95 % interval), reliance must exceed theirs "
+        f"by more than {LEAST:.0%}; where no chance lowers the loss nothing can be told; (2) reliance must grow from "
+        "the lowest to the highest chance; (3) at the highest chance below 1, the SD over runs of the accuracy with "
+        "the plant turned must exceed the SD in distribution. Each with its whole 95 % interval over runs (differences "
+        "over runs matched by their levels); an interval wholly on the other side contradicts."
+    ),
+    meaning=(
+        "A test set from the same source as the training set cannot show what a model relies on: pixel, group and "
+        "scanner raise its score. Plant or remove the suspected factor in test examples and look at the difference, "
+        "run by run, because runs that score alike rely on it to different degrees."
+    ),
+    limits=(
+        "Planted shortcuts are cleaner than real ones, and these are small networks trained briefly. The ratio of "
+        "spreads treats the two SDs as independent, which makes its interval too wide if anything; an accuracy near "
+        "0 or 100 % leaves less room to spread than one near 50 %, so that a plant on which all runs rely wholly "
+        "drives them together, into the same errors. The group's proxies replace five inputs, the pixel as "
+        "many inputs as there are classes, also where they say nothing."
+    ),
+    cases=small_cases,
+    plan=_plan,
+    judge=_judge,
+    measures={
+        "reliance": Described(
+            "Reliance on the plant", "fraction", "lower", "Accuracy with the plant right minus accuracy with it wrong."
+        ),
+        "reliance_sd": Described(
+            "SD of the reliance",
+            "fraction",
+            "lower",
+            "Spread over runs of the reliance on the plant, of group gaps too.",
+        ),
+        "reliance_over_chance": Described(
+            "Reliance beyond chance",
+            "fraction",
+            "lower",
+            "Reliance minus that of the same levels trained with a plant that says nothing.",
+        ),
+        "train_loss_change": Described(
+            "Training loss against chance",
+            "nats",
+            "none",
+            "Training loss minus that of the same levels trained with a plant that says nothing.",
+        ),
+        "accuracy_turned": Described(
+            "Accuracy, plant turned", "fraction", "higher", "Accuracy on the test set with the plant wrong everywhere."
+        ),
+        "accuracy_turned_sd": Described(
+            "SD of the accuracy, plant turned", "fraction", "lower", "Its spread over runs, out of distribution."
+        ),
+        "spread_turned_over_inside": Described(
+            "Spread out of over in distribution",
+            "ratio",
+            "none",
+            "SD over runs of the accuracy with the plant turned, over that in distribution.",
+        ),
+    },
+)
