@@ -24,7 +24,7 @@ def rows_of(document: dict) -> dict:
 
 @pytest.fixture
 def no_pdf(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("varbench.report.figures.write.figure_pdf", lambda figure: b"")
+    monkeypatch.setattr("varbench.report.figures.write.figures_pdf", lambda figures: b"")
 
 
 def test_estimates_are_those_of_the_populations(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_json_has_id_headline_and_main_estimates(file: Path, capsys: pytest.Capt
 def test_a_report_is_written_and_said(
     file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("varbench.report.figures.write.figure_pdf", lambda figure: b"")
+    monkeypatch.setattr("varbench.report.figures.write.figures_pdf", lambda figures: b"")
     out = file.parent / "report"
     assert main(["analyze", str(file), "--out", str(out)]) == 0
     said = capsys.readouterr().out

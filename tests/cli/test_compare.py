@@ -29,7 +29,7 @@ def trained(recipe_file: Path, out: Path, **changes: Any) -> Path:
 @pytest.fixture(autouse=True)
 def _few_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only those that comparisons alone have; the others are drawn in the tests of the report."""
-    monkeypatch.setattr("varbench.report.figures.write.figure_pdf", lambda figure: b"")
+    monkeypatch.setattr("varbench.report.figures.write.figures_pdf", lambda figures: b"")
     kinds = [kind for kind in KINDS if kind.section in ("comparisons", "environment")]
     monkeypatch.setattr("varbench.report.figures.registry.KINDS", kinds)
 

@@ -37,14 +37,14 @@ def small() -> Document:
 def report(_document: Document, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the rendered document, without PDFs, which take most of the time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("varbench.report.figures.write.figure_pdf", lambda figure: b"")
+        patch.setattr("varbench.report.figures.write.figures_pdf", lambda figures: b"")
         return render(_document, tmp_path_factory.mktemp("report") / "out").parent
 
 
 @pytest.fixture
 def quick_render(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Document], Path]:
     """Render without PDFs and return the folder."""
-    monkeypatch.setattr("varbench.report.figures.write.figure_pdf", lambda figure: b"")
+    monkeypatch.setattr("varbench.report.figures.write.figures_pdf", lambda figures: b"")
     return lambda document: render(document, tmp_path / "quick").parent
 
 

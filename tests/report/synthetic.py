@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from . import synthetic_comparison, synthetic_landscape, synthetic_networks, synthetic_weights
+from . import synthetic_charts, synthetic_comparison, synthetic_landscape, synthetic_networks, synthetic_weights
 from . import synthetic_text as text
 from .synthetic_text import Document
 
@@ -55,6 +55,7 @@ def build(
         "conditions": [],
         "estimates": [],
         "verdicts": [],
+        "charts": synthetic_charts.charts(text.study()["study"]),
         "anchors": [],
         "plots": {},
         "measures": text.measures(),

@@ -23,7 +23,7 @@ from varbench.report.figures.style import BASE, SMALLEST, WIDTH, axes_at, head, 
 from varbench.report.figures.text import ellipsis, fitted, log_number, text_width
 from varbench.report.figures.write import drawing, figure_pdf, figure_svg
 from varbench.report.numbers import Quantity
-from varbench.report.sections import TITLES
+from varbench.report.sections import STUDIES, TITLES
 
 CURVE = "ensemble_disagreement"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -45,7 +45,7 @@ def svg_of(panel):
 
 def test_kinds_are_registered_once_under_known_sections():
     assert len({kind.name for kind in KINDS}) == len(KINDS)
-    assert {kind.section for kind in KINDS} == set(TITLES)
+    assert {kind.section for kind in KINDS} == {*TITLES, STUDIES}
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)

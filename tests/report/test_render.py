@@ -90,7 +90,7 @@ assert not heavy, heavy
 documents, out = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
 render(documents["pdf"], out / "pdf")
 from varbench.report.figures import write
-write.figure_pdf = lambda figure: b""
+write.figures_pdf = lambda figures: b""
 render(documents["whole"], out / "whole")
 banned = [m for m in sys.modules if m.split(".")[0] in ("jax", "flax") or m.startswith("varbench.training")]
 assert not banned, banned
@@ -112,7 +112,7 @@ def test_two_renders_in_two_processes_are_the_same_bytes(small, tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     render(documents["pdf"], here / "pdf")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("varbench.report.figures.write.figure_pdf", lambda figure: b"")
+        patch.setattr("varbench.report.figures.write.figures_pdf", lambda figures: b"")
         render(documents["whole"], here / "whole")
     files = sorted(path.relative_to(here) for path in here.rglob("*") if path.is_file())
     assert files == sorted(path.relative_to(there) for path in there.rglob("*") if path.is_file())
@@ -284,7 +284,10 @@ def test_bibtex_carries_the_content_hash(page, report, document):
 def test_markdown_links_every_figure(report):
     text = (report / "report.md").read_text()
     linked = re.findall(r"\]\((figures/[^)]+)\)", text)
-    assert sorted(linked) == sorted(f"figures/{path.name}" for path in (report / "figures").glob("*.svg"))
+    assert set(linked) == {f"figures/{path.name}" for path in (report / "figures").iterdir()}
+    pages = [int(page) for page in re.findall(r"\(Page (\d+) of \[figures", text)]
+    assert pages == list(range(1, len(pages) + 1)), "every figure is a page of the PDF, in the order of the report"
+    assert len(pages) == len(linked) - linked.count("figures/figures.pdf") == len(set(linked)) - 1
     assert not re.search(r"<(?!/?details)[a-z]", text)
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from varbench.report.document import Document
     from varbench.report.sections import Block
     from varbench.report.tables import Table
@@ -17,8 +19,9 @@ if TYPE_CHECKING:
 def render(document: Mapping[str, Any], out: Path) -> Path:
     """Write the report of `document` (analysis.json, schema 1) into the folder `out`; returns the page.
 
-    Writes `index.html`, `report.md`, `analysis.json`, `tables/*.{csv,md,tex}` and `figures/*.{svg,pdf}`. The
-    same document gives the same bytes, whatever the time, the machine's settings or the order of its keys.
+    Writes `index.html`, `report.md`, `analysis.json`, `tables/*.{csv,md,tex}`, `figures/*.svg` and
+    `figures/figures.pdf`, in which every figure is a page. The same document gives the same bytes, whatever the time,
+    the machine's settings or the order of its keys.
 
     Raises:
         InputError: the document lacks a required key or has another schema; `out` cannot be written.
@@ -78,24 +81,27 @@ def _draw(view: Document, files: dict[str, bytes]) -> list[tuple[str, Block]]:
     """Draw every figure kind; the files go into `files`, what the page needs is returned."""
     with quiet_first_import():
         from varbench.report.figures.registry import KINDS
-        from varbench.report.figures.write import drawing, figure_pdf, figure_svg
+        from varbench.report.figures.write import drawing, figure_svg, figures_pdf
     from varbench.report.sections import Block, DrawnPanel
     from varbench.report.tables import readable
 
     blocks = []
+    figures: list[Figure] = []
     with drawing():
         for kind in KINDS:
             panels = []
             for panel in kind.panels(view):
                 svg = figure_svg(panel.figure, name=panel.name, alt=panel.alt)
                 files[f"figures/{panel.name}.svg"] = svg.encode()
-                files[f"figures/{panel.name}.pdf"] = figure_pdf(panel.figure)
-                panels.append(DrawnPanel(panel.name, svg, panel.caption, panel.alt, panel.group))
+                figures.append(panel.figure)
+                panels.append(DrawnPanel(panel.name, svg, panel.caption, panel.alt, panel.group, len(figures)))
             tables = list(kind.tables(view))
             for table in tables:
                 _add_table(table, files)
             read = [readable(table) for table in tables]
             blocks.append((kind.section, Block(kind.name, kind.reading, panels, read, kind.tables_open)))
+        if figures:
+            files["figures/figures.pdf"] = figures_pdf(figures)
     return blocks
 
 

@@ -31,13 +31,14 @@ STUDIES = "charts"
 
 @dataclass(frozen=True)
 class DrawnPanel:
-    """A panel as text: its SVG, and the finding and alternative text that go with it."""
+    """A panel as text: its SVG, the finding and alternative text that go with it, and its page in the PDF."""
 
     name: str
     svg: str
     caption: str
     alt: str
     group: str
+    page: int
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,8 @@ def overall(verdicts: Sequence[Verdict]) -> Verdict:
     elif "contradicted" in words:
         whole = "contradicted"
     counts = [f"{words.count(w)} {w}" for w in ("supported", "contradicted", "inconclusive") if w in words]
-    return Verdict(None, whole, f"Of {len(words)} recipes: {', '.join(counts)}." if words else "Nothing was decided.")
+    plural = "recipe" if len(words) == 1 else "recipes"
+    return Verdict(None, whole, f"Of {len(words)} {plural}: {', '.join(counts)}." if words else "Nothing was decided.")
 
 
 def told(estimate: Estimate, *, scale: float = 1.0, digits: int = 1, unit: str = "") -> str:

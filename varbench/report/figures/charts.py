@@ -31,7 +31,7 @@ from varbench.report.figures.style import (
 )
 from varbench.report.figures.text import fitted, log_number, text_width
 from varbench.report.figures.tracks import ROW
-from varbench.report.numbers import Quantity, unit_scale, unit_suffix
+from varbench.report.numbers import Quantity, number, unit_scale, unit_suffix
 from varbench.report.tables import Cell, Column, Table
 
 LOOKS = (*SERIES, (ORANGE, "v", (0, (4, 1, 1, 1))), (SOFT, "P", (0, (1, 1))))
@@ -108,8 +108,17 @@ def _panel(chart: Mapping[str, Any]) -> Panel:
     head(axes, str(chart.get("y_label") or ""))
     caption = str(chart.get("caption") or "")
     name = f"chart--{file_stem(str(chart['study']))}--{file_stem(str(chart['name']))}"
-    alt = f"{chart['title']}: {chart.get('y_label')} against {chart.get('x_label') or 'rows'}. {caption}"
+    axes_named = f"{chart.get('y_label')} against {chart.get('x_label') or 'rows'}"
+    alt = f"{chart['title']}: {axes_named}. {_said(chart, drawn)} {caption}"
     return Panel(name, figure, caption, alt, group=str(chart["study"]))
+
+
+def _said(chart: Mapping[str, Any], drawn: list[Drawn]) -> str:
+    """The range of every series in words, for those who cannot see it."""
+    unit = str(chart.get("unit") or "")
+    known = [(s.label, s.y[np.isfinite(s.y)]) for s in drawn]
+    said = [f"{label}: {number(float(y.min()), unit)} to {number(float(y.max()), unit)}" for label, y in known]
+    return f"{'; '.join(said)}."
 
 
 def _series(chart: Mapping[str, Any]) -> list[Drawn]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 
 from varbench.report.figures.style import STYLE
@@ -46,7 +47,16 @@ def figure_svg(figure: Figure, *, name: str, alt: str) -> str:
 
 def figure_pdf(figure: Figure) -> bytes:
     """The figure as PDF with embedded fonts and without dates."""
-    return _save(figure, "pdf", {"CreationDate": None, "Creator": None, "Producer": None})
+    return figures_pdf([figure])
+
+
+def figures_pdf(figures: Sequence[Figure]) -> bytes:
+    """One PDF with a page for each figure, in order: all share their fonts, which is most of a small figure's size."""
+    buffer = io.BytesIO()
+    with PdfPages(buffer, metadata={"CreationDate": None, "Creator": None, "Producer": None}) as pages:
+        for figure in figures:
+            pages.savefig(figure, transparent=True)
+    return buffer.getvalue()
 
 
 def _save(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
