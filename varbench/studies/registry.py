@@ -45,6 +45,10 @@ STUDIES: dict[str, tuple[str, str]] = {
         "varbench.studies.shortcuts",
         "models exploit any statistical shortcut that lowers the loss",
     ),
+    "ensembles": (
+        "varbench.studies.ensembles",
+        "averaging the predictions of several runs improves stability, averaging their weights does not",
+    ),
 }
 """Name → (module that defines `STUDY`, the claim in a phrase)."""
 

@@ -1,0 +1,281 @@
+"""Averaging the predictions of several runs steadies them; averaging their weights does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from varbench.analysis.charts import Chart, Place, series
+from varbench.analysis.described import Described
+from varbench.analysis.document import LEVEL
+from varbench.stats.difference import difference_of_estimates
+from varbench.stats.estimate import Estimate, missing
+from varbench.studies.common import main_cases, main_population
+from varbench.studies.rules import above, below, overall, percent, told, verdict
+from varbench.studies.study import Arrays, Case, Evidence, Judgement, Named, Part, PopulationPlan, Study
+
+MEMBERS = 8
+"""Runs in the ensembles that the rule decides about; fewer where there is no interval for so many."""
+
+LOST = 0.005
+"""Accuracy that an ensemble may lose against its members and still count as no worse."""
+
+MEASURES = (
+    "accuracy",
+    "disagreement",
+    "ensemble_accuracy",
+    "ensemble_disagreement",
+    "ensemble_gain",
+    "ensemble_loss",
+    "soup_accuracy",
+    "soup_accuracy_aligned",
+)
+
+DECIDING = ("ensemble_disagreement", "ensemble_gain", "soup_accuracy")
+
+CALMED = "ensemble_disagreement_change"
+AVERAGED = "soup_accuracy_change"
+
+POINTS = (-1.0, 1.0)
+"""Range of a difference of fractions."""
+
+
+def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[PopulationPlan, ...]:
+    return tuple(replace(main_population(case, budget, runs, measures=MEASURES), plots=False) for case in cases)
+
+
+def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) -> Judgement:
+    mains = list(evidence.values())
+    verdicts = [verdict(e.plan.name, _parts(e)) for e in mains]
+    estimates = [
+        Named(e.plan.name, name, members(e), change(e))
+        for e in mains
+        for name, change in ((CALMED, calmed), (AVERAGED, averaged))
+    ]
+    charts = (_disagreement(mains), _accuracy(mains), _remedies(mains))
+    return Judgement(
+        (*verdicts, overall(verdicts)),
+        _headline(mains),
+        number=_number(mains),
+        estimates=tuple(estimates),
+        charts=tuple(chart for chart in charts if any(v is not None for s in chart.series for v in s.y)),
+    )
+
+
+def _parts(e: Evidence) -> tuple[Part, ...]:
+    size = members(e)
+    change, gain, average = calmed(e), of_size(e, "ensemble_gain", size), averaged(e)
+    return (
+        Part(
+            "ensembles disagree less",
+            below(change, 0.0),
+            f"Two single runs disagree on {percent(e.get('disagreement'))} of the test examples, two ensembles of "
+            f"{size} other runs each on {percent(of_size(e, 'ensemble_disagreement', size))}: a change of "
+            f"{_points(change)}.",
+        ),
+        Part(
+            "no less accurate",
+            above(gain, -LOST),
+            f"An ensemble of {size} is {_points(gain)} more accurate than its members are on average.",
+        ),
+        Part(
+            "weights do not average",
+            below(average, 0.0),
+            f"One network with the average weights of {size} runs has {percent(of_size(e, 'soup_accuracy', size))} "
+            f"accuracy, a change of {_points(average)} against single runs.",
+        ),
+    )
+
+
+def members(e: Evidence) -> int:
+    """The number of members that decides: the largest up to `MEMBERS` at which what can be decided has intervals."""
+    largest = [max(sizes) for measure in DECIDING if (sizes := _decidable(e, measure))]
+    return min(largest, default=MEMBERS)
+
+
+def _decidable(e: Evidence, measure: str) -> list[int]:
+    return [
+        int(n.at)
+        for n in e.estimates
+        if n.measure == measure
+        and isinstance(n.at, int | float)
+        and 2 <= n.at <= MEMBERS
+        and n.estimate.low is not None
+    ]
+
+
+def of_size(e: Evidence, measure: str, size: int) -> Estimate:
+    """The estimate for averages of so many runs; without one, why there is none."""
+    found = {n.at: n.estimate for n in e.estimates if n.measure == measure}
+    nothing = missing(f"there are too few runs for averages of {size}", level=LEVEL, n_runs=0, n_examples=None)
+    return found.get(size, found.get(None, nothing))
+
+
+def calmed(e: Evidence) -> Estimate:
+    """Disagreement of two ensembles minus that of two single runs."""
+    return difference_of_estimates(
+        e.get("disagreement"), of_size(e, "ensemble_disagreement", members(e)), bounds=POINTS
+    ).estimate
+
+
+def averaged(e: Evidence) -> Estimate:
+    """Accuracy of the average of the weights minus that of single runs."""
+    return difference_of_estimates(e.get("accuracy"), of_size(e, "soup_accuracy", members(e)), bounds=POINTS).estimate
+
+
+def _points(estimate: Estimate) -> str:
+    return told(estimate, scale=100.0, unit="pp")
+
+
+def _curve(e: Evidence, measure: str) -> list[tuple[Place, Estimate]]:
+    return [(n.at, n.estimate) for n in e.estimates if n.measure == measure and isinstance(n.at, int | float)]
+
+
+def _disagreement(mains: Sequence[Evidence]) -> Chart:
+    found = "; ".join(
+        f"{percent(e.get('disagreement'))} for single runs, "
+        f"{percent(of_size(e, 'ensemble_disagreement', members(e)))} for ensembles of {members(e)} ({e.plan.label})"
+        for e in mains
+    )
+    return Chart(
+        name="disagreement",
+        title="Disagreement of two ensembles",
+        x_label="runs in each ensemble",
+        y_label="test examples on which two ensembles differ",
+        unit="fraction",
+        series=tuple(series(e.plan.label, _curve(e, "ensemble_disagreement")) for e in mains),
+        log_x=True,
+        reference=0.0,
+        caption=f"Test examples on which two ensembles without a run in common predict different labels: {found}.",
+    )
+
+
+def _accuracy(mains: Sequence[Evidence]) -> Chart:
+    found = "; ".join(
+        f"{_points(of_size(e, 'ensemble_gain', members(e)))} for ensembles of {members(e)}, with the loss going from "
+        f"{told(of_size(e, 'ensemble_loss', 1), digits=3, unit='nats')} to "
+        f"{told(of_size(e, 'ensemble_loss', members(e)), digits=3, unit='nats')} ({e.plan.label})"
+        for e in mains
+    )
+    return Chart(
+        name="accuracy",
+        title="Accuracy of ensembles",
+        x_label="runs in the ensemble",
+        y_label="test accuracy of the averaged probabilities",
+        unit="fraction",
+        series=tuple(series(e.plan.label, _curve(e, "ensemble_accuracy")) for e in mains),
+        log_x=True,
+        caption=f"Accuracy above that of the members: {found}.",
+    )
+
+
+def _remedies(mains: Sequence[Evidence]) -> Chart:
+    def row(e: Evidence) -> str:
+        return f"{e.plan.label}, {members(e)} runs"
+
+    def of(measure: str) -> list[tuple[Place, Estimate]]:
+        return [(row(e), of_size(e, measure, members(e))) for e in mains]
+
+    found = "; ".join(
+        f"{percent(of_size(e, 'soup_accuracy', members(e)))} as they are, "
+        f"{percent(of_size(e, 'soup_accuracy_aligned', members(e)))} aligned ({e.plan.label})"
+        for e in mains
+    )
+    classes = {e.arrays.n_classes for e in mains}
+    chance = 1.0 / classes.pop() if len(classes) == 1 else None
+    return Chart(
+        name="weights",
+        title="Averages of predictions and of weights",
+        x_label="",
+        y_label="test accuracy",
+        unit="fraction",
+        kind="rows",
+        series=(
+            series("single run", [(row(e), e.get("accuracy")) for e in mains]),
+            series("predictions averaged", of("ensemble_accuracy")),
+            series("weights averaged", of("soup_accuracy")),
+            series("weights aligned and averaged", of("soup_accuracy_aligned")),
+        ),
+        reference=chance,
+        reference_label="" if chance is None else "chance",
+        caption=f"Accuracy of one network with the average of the weights: {found}. Aligned runs are relabeled first, "
+        f"which changes no prediction of any of them.{' The tick of each row is chance.' if chance else ''}",
+    )
+
+
+def _number(mains: Sequence[Evidence]) -> str:
+    """The smallest fall of the disagreement, with its interval."""
+    known = [(change.value, change, e) for e in mains if (change := calmed(e)).value is not None]
+    if not known:
+        return ""
+    _, change, e = max(known, key=lambda row: row[0])
+    return f"{_points(change)} disagreement with ensembles of {members(e)} instead of single runs ({e.plan.label})"
+
+
+def _headline(mains: Sequence[Evidence]) -> str:
+    def fell(first: str, measure: str, digits: int) -> list[str]:
+        found = [(e, e.get(first).value, of_size(e, measure, members(e)).value) for e in mains]
+        return [
+            f"from {100 * old:.{digits}f} to {100 * new:.{digits}f} % ({e.plan.label}, {members(e)} runs)"
+            for e, old, new in found
+            if old is not None and new is not None
+        ]
+
+    calm, average = fell("disagreement", "ensemble_disagreement", 1), fell("accuracy", "soup_accuracy", 0)
+    if not calm:
+        return "No population has runs enough to compare ensembles."
+    text = f"Averaging the predictions of several runs takes the disagreement with the next training {', '.join(calm)}"
+    return f"{text}; averaging their weights takes accuracy {', '.join(average)}." if average else f"{text}."
+
+
+STUDY = Study(
+    name="ensembles",
+    title="Ensembles, and averages of weights",
+    claim=(
+        "Ensemble methods improve stability: the averaged predictions of several runs change less from one training "
+        "to the next than those of one run, at no cost in accuracy. Averaging the runs' weights is no such remedy."
+    ),
+    citation=(
+        "Lakshminarayanan et al. 2017, arXiv 1612.01474; Summers and Dinneen 2021, arXiv 2103.04514; Ainsworth et al. "
+        "2022, arXiv 2209.04836; Wortsman et al. 2022, arXiv 2203.05482"
+    ),
+    rule=(
+        f"For each recipe, with M = {MEMBERS} runs (or the largest smaller power of 2 for which there are intervals): "
+        "(1) two ensembles of M without a run in common disagree less than two single runs, that is the difference "
+        f"lies below 0; (2) the accuracy of an ensemble of M less that of its members lies above −{100 * LOST:g} pp; "
+        "(3) one network with the raw average of the weights of M runs has lower accuracy than single runs, that is "
+        "the difference lies below 0; each with the whole 95 % interval over runs. All three: supported. One wholly "
+        "on the other side: contradicted. Otherwise inconclusive. The claim is supported if every recipe supports it, "
+        "and contradicted if one contradicts it."
+    ),
+    meaning=(
+        "Where predictions must not flip at the next retraining, average the predictions of several runs: the price "
+        "is M trainings and M forward passes. Disagreement falls with M and does not reach 0, so measure what is left. "
+        "Weights of runs that were trained apart are not to be averaged."
+    ),
+    limits=(
+        "In the differences (1) and (3) single runs and averages are made of the same runs, and the two intervals are "
+        "combined as if they were independent. That is conservative where both rise and fall together with the runs, "
+        "as two disagreements do. Stability is against retraining on the same task, not against other data. Averages "
+        "of weights are those of runs with initializations of their own: runs that start from the same trained network "
+        "can often be averaged (model soups), and alignment by weight matching, shown beside, decides nothing here. An "
+        "average of weights is estimated on disjoint groups of runs, so that its interval is wide."
+    ),
+    cases=main_cases,
+    plan=_plan,
+    judge=_judge,
+    measures={
+        CALMED: Described(
+            label="Disagreement of two ensembles minus that of two runs",
+            unit="pp",
+            better="lower",
+            meaning="By how much averaging predictions changes the share of test examples on which retraining differs.",
+        ),
+        AVERAGED: Described(
+            label="Accuracy of a weight average minus that of a run",
+            unit="pp",
+            better="higher",
+            meaning="What one network with the averaged weights of M runs gains, or loses, against single runs.",
+        ),
+    },
+)
