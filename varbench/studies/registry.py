@@ -49,6 +49,10 @@ STUDIES: dict[str, tuple[str, str]] = {
         "varbench.studies.ensembles",
         "averaging the predictions of several runs improves stability, averaging their weights does not",
     ),
+    "overfitting": (
+        "varbench.studies.overfitting",
+        "noise is fitted because it lowers the loss",
+    ),
 }
 """Name → (module that defines `STUDY`, the claim in a phrase)."""
 
