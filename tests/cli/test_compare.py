@@ -162,6 +162,8 @@ def test_names_are_escaped(theirs: Path, tmp_path: Path, capsys: pytest.CaptureF
         (("theirs.npz", "newer.json"), "has schema 2"),
         (("theirs.npz", "edited.json"), "was edited: the estimate of 'loss'"),
         (("theirs.npz", "theirs.npz", "--measure", "los"), "did you mean 'loss'"),
+        (("theirs.npz", "theirs.npz"), "are the same results, byte for byte"),
+        (("theirs.npz", "shifted.npz", "--population", "foo"), "none of them has a population 'foo'"),
     ],
 )
 def test_what_cannot_be_compared_is_said_in_a_sentence(

@@ -50,6 +50,7 @@ def test_grammar(text: str, parts: tuple) -> None:
         ("disagreement > three", "compares with 'three', which is no number"),
         ("disagreement > nan", "compares with 'nan', which is no number"),
         ("disagreement > 3", "a fraction between 0 and 1, with 3: write 3% or 0.03"),
+        ("accuracy_sd > 1", "which could mean 1 pp or 100 pp: write 1pp or 0.01"),
         ("loss > 50%", "compares loss with percent, but it is given in nats"),
         ("dis agreement > 3%", "names no measure in 'dis agreement'"),
         ("", "has no comparison"),

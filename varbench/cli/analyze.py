@@ -30,7 +30,7 @@ def analyze(
         file: An .npz with labels [E] and predictions [R, E], logits or probabilities [R, E, K]; a long .csv or .parquet
             with the columns run, example, label and prediction or p0, p1, …; or a run directory.
         out: Folder for the report; without it nothing is written.
-        fail_if: [CONDITION:] MEASURE[@AT][.low|.value|.high] (<|<=|>|>=) NUMBER[%]; may be given again. Checked in
+        fail_if: [CONDITION:] MEASURE[@AT][.low|.value|.high] (<|<=|>|>=) NUMBER[%|pp]; may be given again. Checked in
             every condition, on the value unless an end of the interval is named; what cannot be told fails.
         level: Nominal coverage of the intervals.
         name: Name of the report; by default the file's own.

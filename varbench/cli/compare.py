@@ -80,7 +80,7 @@ def _print_pair(console: Console, document: Document, pair: Pair) -> None:
     a, b = pair.letters
     table = Table(title=escape(pair.title), title_justify="left", title_style="bold", box=None, header_style="dim")
     table.add_column("")
-    for column in (a, b, f"{b} − {a}", "p (Holm)", f"P({a} > {b})"):
+    for column in (a, b, f"{b} − {a}", "p (Holm)", f"P({a} better)"):
         table.add_column(column, justify="right", no_wrap=True)
     for row in pair.main:
         chance = "" if row.improvement is None else row.improvement.text

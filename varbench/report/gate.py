@@ -12,7 +12,7 @@ from varbench.report.document import Condition, Document, EstimateRow
 from varbench.report.numbers import PERCENT_UNITS
 
 BOUNDS = ("value", "low", "high")
-GRAMMAR = "[CONDITION:] MEASURE[@AT][.low|.value|.high] (<|<=|>|>=) NUMBER[%], such as 'disagreement.high > 3%'"
+GRAMMAR = "[CONDITION:] MEASURE[@AT][.low|.value|.high] (<|<=|>|>=) NUMBER[%|pp], such as 'disagreement.high > 3%'"
 
 _COMPARISON = re.compile(r"(?P<left>.*)(?P<operator><=|>=|<|>)(?P<right>[^<>=]*)", re.DOTALL)
 _LEFT = re.compile(r"(?P<measure>[A-Za-z_]\w*)(?:@(?P<at>.+?))?(?:\.(?P<bound>[a-z]\w*))?", re.DOTALL)
@@ -109,6 +109,11 @@ def _limit(text: str, digits: float, percent: str | None, measure: str, unit: st
         raise InputError(
             f"the gate {text!r} compares {measure}, a fraction between 0 and 1, with {digits:g}: write {digits:g}% or "
             f"{digits / 100:g}"
+        )
+    if unit == "pp" and not percent and abs(digits) == 1:
+        raise InputError(
+            f"the gate {text!r} compares {measure}, a difference of fractions, with {digits:g}, which could mean 1 pp "
+            f"or 100 pp: write {digits:g}pp or {digits / 100:g}"
         )
     return digits / 100 if percent else digits
 

@@ -297,6 +297,8 @@ STUDY = Study(
         "change rounding. They were chosen after a pilot on MNIST-1D with batches of 1,000, in which Adam, its rate "
         "falling to 0, took all 16 runs to one point (0.0025 apart) that is not the minimum (0.019 [0.018, 0.020] "
         "away): scaled gradients are biased where they are noisy, and 3,000 steps do not undo it. "
+        "The standard budget then has 8 runs, for full batches cost more; and the rule got its condition that a linear "
+        "run must have converged before it can contradict after a run at the smoke budget, whose 300 steps do not. "
         "The networks were trained for a fixed number of steps and need not be at minima: what is shown is that they "
         "stop at different points and functions, not how many minima there are."
     ),

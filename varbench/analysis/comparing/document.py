@@ -54,9 +54,9 @@ def comparison_document(
     """
     if not 2 <= len(sides) <= MOST_SIDES:
         raise InputError(f"a comparison takes 2 to {MOST_SIDES} conditions, not {len(sides)}")
-    found = matches(sides, population=population)
     described = _described(sides)
     _check_measures(measures, described)
+    found = matches(sides, population=population)
     letters = ascii_uppercase[: len(sides)]
     conditions: list[dict[str, Any]] = []
     estimates: list[tuple[str, Named]] = []

@@ -27,13 +27,17 @@ def matches(sides: Sequence[Side], *, population: str | None = None) -> tuple[Ma
         population: Take this one alone; a side with one population need not have the name.
 
     Raises:
-        InputError: If no population is in all sides, or two that belong together have other test examples.
+        InputError: If no population is in all sides, two that belong together have other test examples, or are the
+            same file.
     """
     chosen = [dict(side.arms) for side in sides]
     if population is not None:
         for side, arms in zip(sides, chosen, strict=True):
             if population not in arms and len(arms) > 1:
                 raise InputError(f"{side.name} has no population {population!r}; it has {', '.join(arms)}")
+        if not any(population in arms for arms in chosen):
+            told = ", ".join(dict.fromkeys(name for arms in chosen for name in arms))
+            raise InputError(f"none of them has a population {population!r}; they have {told}")
         chosen = [{population: arms[population]} if population in arms else arms for arms in chosen]
     many = [arms for arms in chosen if len(arms) > 1]
     if many:
@@ -67,6 +71,10 @@ def _check_same_test(first_side: Side, first: Arm, side: Side, arm: Arm) -> None
         InputError: Naming both and what differs.
     """
     names = f"{first_side.name} ({first.name}) and {side.name} ({arm.name})"
+    files = [a.environment.get("input.sha256") for a in (first, arm)]
+    measured = first.population is not None and arm.population is not None
+    if measured and files[0] is not None and files[0] == files[1] and first.name == arm.name:
+        raise InputError(f"{names} are the same results, byte for byte: nothing can differ between them")
     sizes = [a.facts.get("n_examples") for a in (first, arm)]
     if None not in sizes and sizes[0] != sizes[1]:
         raise InputError(

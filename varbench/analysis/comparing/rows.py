@@ -141,9 +141,10 @@ def _compared(
             _, _, improvement = _of_runs(*values, better, None, level, n_examples)
             assert improvement is not None
             return difference_of_estimates(ours, theirs), False, improvement.without_interval(shared.reason)
-        if measure == "disagreement" and shared is None and partners is not None:
+        known = ours.value is not None and theirs.value is not None
+        if measure == "disagreement" and shared is None and partners is not None and known:
             left_out = [_disagreement_left_out(p) for p in (before, after)]
-            value = float(theirs.value or 0.0) - float(ours.value or 0.0)
+            value = float(theirs.value) - float(ours.value)  # type: ignore[arg-type]
             gaps = left_out[1][partners] - left_out[0]
             return difference_of_left_out(value, gaps, level=level, n_examples=n_examples), True, None
     if ours.level != theirs.level:

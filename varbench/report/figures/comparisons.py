@@ -91,7 +91,7 @@ def every_table(document: Document) -> Iterator[Table]:
         Column("difference", "B − A"),
         Column("p", "p"),
         Column("p_holm", "p (Holm)"),
-        Column("probability_of_improvement", "P(A > B)"),
+        Column("probability_of_improvement", "P(A better)"),
         Column("paired", "Paired"),
         Column("method", "Interval"),
         Column("n_runs", "Runs", "count"),
@@ -110,7 +110,7 @@ def every_table(document: Document) -> Iterator[Table]:
 
 
 def _chance(pair: Pair) -> str:
-    return "P({} > {})".format(*pair.letters)
+    return f"P({pair.letters[0]} better)"
 
 
 def _panel(pair: Pair, what: str, unit: str, tracks: list[Track], *, reference: float) -> Panel:
