@@ -167,7 +167,7 @@ def pilots_of_document(document: Mapping[str, Any]) -> list[Pilot]:
         if document["schema"] != 1:
             raise InputError(f"the pilot has schema {document['schema']!r}; this varbench reads schema 1")
         return [
-            _pilot(document, str(entry["condition"]), str(entry.get("label") or entry["condition"]))
+            _pilot(document, str(entry["condition"]), entry)
             for entry in document["conditions"]
             if entry.get("role", "population") not in ("control", "comparison")
         ]
@@ -177,7 +177,7 @@ def pilots_of_document(document: Mapping[str, Any]) -> list[Pilot]:
         ) from None
 
 
-def _pilot(document: Mapping[str, Any], name: str, label: str) -> Pilot:
+def _pilot(document: Mapping[str, Any], name: str, entry: Mapping[str, Any]) -> Pilot:
     rows: dict[Key, Estimate] = {}
     for row in document["estimates"]:
         if row["condition"] == name:
@@ -194,8 +194,9 @@ def _pilot(document: Mapping[str, Any], name: str, label: str) -> Pilot:
     matrices = {key: np.array(values, dtype=float) for key, values in stored.items()}
     return Pilot(
         name=name,
-        label=label,
-        n_runs=max((estimate.n_runs for estimate in rows.values()), default=0),
+        label=str(entry.get("label") or name),
+        # A study's own estimates may compare two populations and count the runs of both.
+        n_runs=int(entry.get("n_runs") or max((estimate.n_runs for estimate in rows.values()), default=0)),
         rows=rows,
         labels={key: str(entry["label"]) for key, entry in document["measures"].items()},
         units={key: str(entry["unit"]) for key, entry in document["measures"].items()},
