@@ -25,7 +25,7 @@ bench: $(VENV)/.run-$(GPU) ## Set up, run every study (about ten minutes on 2 co
 	@$(BIN)/varbench run all --budget standard --out runs/$(OUT) --report reports/$(OUT)
 
 bench-smoke: $(VENV)/.run-$(GPU) ## The same path with a few short runs: proves that everything works.
-	@$(BIN)/varbench run all --budget smoke --out runs/smoke --report reports/smoke
+	@$(BIN)/varbench run identical-pipelines ensembles --budget smoke --out runs/smoke --report reports/smoke
 
 reference: $(VENV)/.run-$(GPU) ## Run every study again and replace the committed reference report.
 	@$(BIN)/varbench run all --budget standard --out runs/reference --report reports/reference

@@ -39,6 +39,7 @@ LOOKS = (*SERIES, (ORANGE, "v", (0, (4, 1, 1, 1))), (SOFT, "P", (0, (1, 1))))
 
 THUMB = (1.5, 0.62)  # inches
 KEY_LINE = 0.17  # inches of one line of the key
+BESIDE = 0.075  # inches between the marks of two series in a row
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _panel(chart: Mapping[str, Any]) -> Panel:
     drawn = _series(chart)
     key = _key_lines(drawn) if len(drawn) > 1 else []
     rows = chart.get("kind") == "rows"
-    body = ROW * len(_names(chart)) + 0.06 if rows else 1.75
+    body = _row_height(drawn) * len(_names(chart)) + 0.06 if rows else 1.75
     top = 0.46 + KEY_LINE * len(key)
     figure = panel_figure(str(chart["title"]), height=top + body + (0.26 if rows else 0.44))
     axes = axes_at(figure, top=top, height=body, **({"left": 0.0} if rows else {}))
@@ -111,6 +112,11 @@ def _panel(chart: Mapping[str, Any]) -> Panel:
     axes_named = f"{chart.get('y_label')} against {chart.get('x_label') or 'rows'}"
     alt = f"{chart['title']}: {axes_named}. {_said(chart, drawn)} {caption}"
     return Panel(name, figure, caption, alt, group=str(chart["study"]))
+
+
+def _row_height(drawn: list[Drawn]) -> float:
+    """Inches of one row: its name, and below it the marks of all series, one under the other."""
+    return ROW + BESIDE * (len(drawn) - 1)
 
 
 def _said(chart: Mapping[str, Any], drawn: list[Drawn]) -> str:
@@ -240,13 +246,14 @@ def _rows(axes: Axes, chart: Mapping[str, Any], drawn: list[Drawn], *, small: bo
         else:
             number_axis(axes.xaxis, unit)
     left, right = axes.get_xlim()
-    height = 1.0 if small else ROW
-    axes.set_ylim(height * (len(names) + (0.35 if not small else 0.0)), 0)
+    height = 1.0 if small else _row_height(drawn)
+    axes.set_ylim(height * len(names) + (0.0 if small else 0.12), 0)
     axes.set_yticks([])
     mark = reference if reference is not None and (reference > 0 or not logarithmic) else None
     several = len(drawn) > 1
+    lift = 5 + BESIDE * (len(drawn) - 1) / 2 * 72  # points from the middle of the marks to the name
     for row, name in enumerate(names):
-        y = height * (row + (0.5 if small else 0.88))
+        y = height * (row + 0.5) if small else height * (row + 1) - BESIDE * (len(drawn) - 1) / 2 - 0.04
         axes.plot([left, right], [y, y], color=GRID, linewidth=0.7, zorder=0)
         if mark is not None:
             axes.plot([mark, mark], [y - 0.1 * height, y + 0.2 * height], color=SOFT, linewidth=1.1, zorder=1)
@@ -254,15 +261,15 @@ def _rows(axes: Axes, chart: Mapping[str, Any], drawn: list[Drawn], *, small: bo
         if not small:
             room = WIDTH - 0.3 - text_width(text, size=SMALL)
             axes.annotate(
-                fitted(name, room, size=SMALL), (0, y), (0, 5), xycoords=("axes fraction", "data"),
+                fitted(name, room, size=SMALL), (0, y), (0, lift), xycoords=("axes fraction", "data"),
                 textcoords="offset points", fontsize=SMALL, color=SOFT,
             )  # fmt: skip
             axes.annotate(
-                text, (1, y), (0, 5), xycoords=("axes fraction", "data"), textcoords="offset points",
+                text, (1, y), (0, lift), xycoords=("axes fraction", "data"), textcoords="offset points",
                 fontsize=SMALL, ha="right",
             )  # fmt: skip
         for order, s in enumerate(drawn):
-            step = 0.0 if small else (order - (len(drawn) - 1) / 2) * min(0.07, 0.16 / len(drawn))
+            step = 0.0 if small else (order - (len(drawn) - 1) / 2) * BESIDE
             _mark(axes, s, row, y + step, small=small)
 
 
