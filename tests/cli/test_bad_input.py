@@ -87,7 +87,7 @@ def test_a_folder_where_nobody_can_make_files(
     finished: Path, command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "nobody can make files in /proc" in refused(capsys, [*command, "--out", "/proc/foo"])
-    message = refused(capsys, ["report", str(finished), "--out", "/proc/foo"])
+    message = refused(capsys, ["report", str(finished), "--quiet", "--out", "/proc/foo"])
     assert "nobody can make files in /proc" in message
     assert message.endswith("give another folder")
 

@@ -205,7 +205,7 @@ def test_the_plan_alone_trains_nothing(tmp_path: Path, command: list[str], capsy
 def test_list_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "--json"]) == 0
     content = json.loads(capsys.readouterr().out)
-    assert set(content) == {"studies", "datasets", "models", "measures", "sources"}
+    assert set(content) == {"studies", "datasets", "variants", "models", "measures", "sources"}
     assert {"mnist1d", "digits", "mnist", "fashion-mnist", "cifar10"} <= {d["name"] for d in content["datasets"]}
     assert {"accuracy", "disagreement", "weight_distance"} <= {m["name"] for m in content["measures"]}
     assert [s["name"] for s in content["sources"]][:2] == ["init", "order"]
