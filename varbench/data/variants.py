@@ -18,6 +18,7 @@ import numpy as np
 from varbench.data.dataset import Dataset
 from varbench.data.plants import group, patch, scanner
 from varbench.data.plants import with_patch as with_patch
+from varbench.data.proxies import proxy
 from varbench.errors import InputError
 
 SEPARATOR = "+"
@@ -85,6 +86,7 @@ VARIANTS: dict[str, Variant] = {
         Variant("patch", "an input that says the class, right with this chance, in training and test", patch, 0.0, 1.0),
         Variant("group", "proxies of a group that is typical of the class with this chance", group, 0.0, 1.0),
         Variant("scanner", "the trace of a scanner that is the class's own with this chance", scanner, 0.0, 1.0),
+        Variant("proxy", "training labels true for this share, the next class for the most energetic", proxy, 0.0, 1.0),
     )
 }
 

@@ -17,7 +17,7 @@ from varbench.measures.predictions import predicted_labels
 from varbench.stats.estimate import Estimate
 from varbench.studies.rules import above, below, overall, told, verdict
 from varbench.studies.study import Arrays, Case, Evidence, Judgement, Named, Part, PopulationPlan, Study
-from varbench.studies.sweeps import change, disagreement, over_runs
+from varbench.studies.sweeps import change, disagreement, earlier_moment, over_runs
 from varbench.training.design import together
 from varbench.training.recipe import Recipe
 
@@ -140,7 +140,7 @@ def _curves(e: Evidence) -> Curves:
 
 def _effects(curves: Sequence[Curves], steps: Int[np.ndarray, " S"]) -> dict[str, Estimate]:
     """What more steps (of the wide model) and more width do to each quantity."""
-    early = int(np.abs(np.log(np.maximum(steps, 0.5) * FACTOR / steps[-1])).argmin())
+    early = earlier_moment(steps, factor=FACTOR)
     thin, wide = curves
     found = {}
     for name in thin:

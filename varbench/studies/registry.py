@@ -33,6 +33,10 @@ STUDIES: dict[str, tuple[str, str]] = {
         "varbench.studies.compute",
         "more steps and wider models lower the loss and bring no better alignment with reality",
     ),
+    "misaligned-objective": (
+        "varbench.studies.misaligned_objective",
+        "if the loss is misaligned, more compute optimizes the wrong objective faster",
+    ),
     "adversarial": (
         "varbench.studies.adversarial",
         "changes along the gradient, harmless as noise, flip most predictions and transfer between runs",

@@ -47,6 +47,11 @@ def ratio(first: Float[np.ndarray, " R"], second: Float[np.ndarray, " R"]) -> Es
     return exponential(change(logs[0], logs[1]))
 
 
+def earlier_moment(steps: Int[np.ndarray, " S"], *, factor: float) -> int:
+    """The moment of a training nearest to the last step over a factor, on a logarithmic scale."""
+    return int(np.abs(np.log(np.maximum(steps, 0.5) * factor / steps[-1])).argmin())
+
+
 def exponential(estimate: Estimate) -> Estimate:
     """An estimate of a logarithm as one of its number."""
     value, low, high = (None if v is None else math.exp(v) for v in (estimate.value, estimate.low, estimate.high))
