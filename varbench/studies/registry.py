@@ -57,6 +57,10 @@ STUDIES: dict[str, tuple[str, str]] = {
         "varbench.studies.overfitting",
         "noise is fitted because it lowers the loss",
     ),
+    "generalisation": (
+        "varbench.studies.generalisation",
+        "training accuracy is a poor signal, regularization helps, and simpler models sometimes win",
+    ),
 }
 """Name → (module that defines `STUDY`, the claim in a phrase)."""
 
