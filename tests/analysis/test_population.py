@@ -122,11 +122,12 @@ def test_probabilities_give_what_their_logits_give():
         assert estimate.value == pytest.approx(reference[place].value, rel=1e-5, abs=1e-7), place
 
 
-def test_a_certain_probability_has_a_finite_loss():
+def test_certain_and_right_has_no_loss_certain_and_wrong_an_infinite_one():
     sure = given(probabilities=np.broadcast_to(np.eye(4, dtype=np.float32)[population().labels], (9, 40, 4)))
     assert sure.loss == pytest.approx(np.zeros(9))
     wrong = given(probabilities=np.broadcast_to(np.eye(4, dtype=np.float32)[(population().labels + 1) % 4], (9, 40, 4)))
-    assert wrong.loss == pytest.approx(np.full(9, 300 * np.log(10)))
+    assert wrong.loss.tolist() == [np.inf] * 9
+    assert wrong.infinite_loss.startswith("360 of 360 right classes have probability exactly 0")
 
 
 def test_predictions_alone_give_every_measure_on_labels():

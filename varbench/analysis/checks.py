@@ -67,10 +67,22 @@ def _outputs(name: str, value: Any) -> np.ndarray:
             f"The {name} have shape {array.shape} and type {array.dtype}; expected floats [runs, examples, "
             "classes] with at least one of each."
         )
-    array = array.astype(np.float32, copy=False)
-    if name == "probabilities":
-        _check_probabilities(array)
+    if name == "logits":
+        return array.astype(np.float32, copy=False)
+    array = narrowed(array)
+    _check_probabilities(array)
     return array
+
+
+def narrowed(probabilities: np.ndarray) -> np.ndarray:
+    """In float32; in float64 where a probability above 0 would become 0: its logarithm is finite."""
+    if probabilities.dtype.itemsize <= np.dtype(np.float32).itemsize:
+        return probabilities.astype(np.float32, copy=False)
+    narrow = probabilities.astype(np.float32)
+    for part in blocks(len(narrow), bytes_each=2 * narrow[0].size):
+        if ((narrow[part] == 0) & (probabilities[part] != 0)).any():
+            return probabilities.astype(np.float64, copy=False)
+    return narrow
 
 
 def _check_probabilities(array: np.ndarray) -> None:

@@ -24,6 +24,7 @@ T = TypeVar("T")
 ABSENT = {
     "logits": "there are no logits",
     "probabilities": "there are neither logits nor probabilities",
+    "log_loss": "there are neither logits nor probabilities",
     "weights": "the population was stored without its weights",
     "initial_weights": "the population was stored without its initial weights",
     "train_loss": "the population was stored without its loss on the training examples",
@@ -48,7 +49,8 @@ class PopulationArrays:
     Attributes:
         labels: Right labels [E] in 0..K−1.
         logits: [R, E, K], stored as float32.
-        probabilities: [R, E, K], stored as float32; each row adds up to 1 (within 1e-3).
+        probabilities: [R, E, K], stored as float32 (float64 where one above 0 would become 0); each row adds up to 1
+            (within 1e-3).
         predictions: Predicted labels [R, E] in −1..K−1; −1 is no prediction.
         finished: [R], False where the run diverged; None if all finished.
         weights: Final weights [R, P], or None.
@@ -116,7 +118,7 @@ class PopulationArrays:
         if need in ("crossing", "one_at_a_time"):
             found = getattr(self, need) if self.levels else ABSENT["levels"]
             return found if isinstance(found, str) else ""
-        if need == "probabilities":
+        if need in ("probabilities", "log_loss"):
             there = self.predictions is None
         elif need in ("weights", "initial_weights"):
             array = getattr(self, need)
@@ -204,8 +206,31 @@ class PopulationArrays:
 
     @property
     def loss(self) -> Float[np.ndarray, " r"]:
-        """Test cross-entropy of the usable runs, in nats."""
-        return self.derived("loss", lambda: scores.loss_per_run(self.usable_logits, self.labels))
+        """Test cross-entropy of the usable runs, in nats; infinite where a right class has probability exactly 0."""
+
+        def compute() -> Float[np.ndarray, " r"]:
+            found = scores.loss_per_run(self.usable_logits, self.labels)
+            return np.where(self.ruled_out.any(axis=1), np.inf, found)
+
+        return self.derived("loss", compute)
+
+    @property
+    def ruled_out(self) -> Bool[np.ndarray, "r E"]:
+        """True where a usable run gives the right class a probability of exactly 0; nowhere where logits were given."""
+
+        def compute() -> Bool[np.ndarray, "r E"]:
+            if self.probabilities is None:
+                return np.zeros((int(self.usable.sum()), self.n_examples), dtype=bool)
+            return (self.probabilities[:, np.arange(self.n_examples), self.labels] == 0)[self.usable]
+
+        return self.derived("ruled_out", compute)
+
+    @property
+    def infinite_loss(self) -> str:
+        """Why the test loss of some run is infinite, as a sentence without a final stop; empty if none is."""
+        count, of = int(np.count_nonzero(self.ruled_out)), self.ruled_out.size
+        sentence = f"{count:,} of {of:,} right classes have probability exactly 0, so the log loss is infinite"
+        return sentence if count else ""
 
     @property
     def brier(self) -> Float[np.ndarray, " r"]:

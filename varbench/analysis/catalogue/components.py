@@ -63,7 +63,7 @@ def accuracy_share(population: PopulationArrays, *, level: float, key: int) -> l
     unit="nats²",
     better="none",
     meaning="Variance of the test loss that a source, or sources acting together, bring; near 0 it may be below 0.",
-    needs=("crossing", "probabilities"),
+    needs=("crossing", "log_loss"),
     respects_levels=True,
 )
 def loss_component(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
@@ -77,7 +77,7 @@ def loss_component(population: PopulationArrays, *, level: float, key: int) -> l
     unit="fraction",
     better="none",
     meaning="Share of the variance of the test loss that a source, or sources acting together, bring.",
-    needs=("crossing", "probabilities"),
+    needs=("crossing", "log_loss"),
     respects_levels=True,
 )
 def loss_share(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:

@@ -63,7 +63,10 @@ def ensemble_accuracy(population: PopulationArrays, *, level: float, key: int) -
     needs=("probabilities",),
 )
 def ensemble_loss(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
-    """Mean over the usable runs for M = 1, plus the mean change over subsets for larger ensembles."""
+    """Mean over the usable runs for M = 1, plus the mean change over subsets for larger ensembles.
+
+    No value where M runs give some right class a probability of exactly 0: their ensemble has an infinite loss.
+    """
     return _curve(population, "loss", level=level, key=key, bounds=(0.0, math.inf))
 
 
@@ -166,10 +169,13 @@ def _curve(
     single = _per_run(population, score)
     curve: list[tuple[At, Estimate]] = []
     for size in ensemble_sizes(len(single)):
-        if size == 1:
+        infinite = _infinite_loss(population, size) if score == "loss" else ""
+        if infinite:
+            estimate = missing(infinite, level=level, n_runs=len(single), n_examples=population.n_examples)
+        elif size == 1:
             estimate = mean_estimate(single, level=level, n_examples=population.n_examples, bounds=bounds)
         else:
-            estimate = _point(population, score, size, base=single, level=level, key=key, bounds=bounds)
+            estimate = _point(population, score, size, base=_finite(single), level=level, key=key, bounds=bounds)
         curve.append((size, estimate))
     return curve or _too_few(population, level=level, needed=2)
 
@@ -189,7 +195,7 @@ def _point(
     The members' mean is known exactly over all subsets, so only the difference is left to the random ones.
     """
     (members, exhaustive), scored = _subsets(population, key=key)[size]
-    change = getattr(scored, score) - _per_run(population, score)[members].mean(axis=1)
+    change = getattr(scored, score) - _finite(_per_run(population, score))[members].mean(axis=1)
     return subset_mean_estimate(
         change,
         members,
@@ -227,6 +233,24 @@ def _per_run(population: PopulationArrays, score: str) -> Float[np.ndarray, " r"
     if score == "ece":
         return ece_of_runs(population)
     return population.loss if score == "loss" else population.brier
+
+
+def _finite(single: Float[np.ndarray, " r"]) -> Float[np.ndarray, " r"]:
+    """The runs' own scores, which an ensemble's are held against; 0 for all where one is infinite."""
+    return single if np.isfinite(single).all() else np.zeros(len(single))
+
+
+def _infinite_loss(population: PopulationArrays, size: int) -> str:
+    """Why ensembles of so many runs have an infinite mean loss, or nothing."""
+    if size == 1:
+        return population.infinite_loss
+    count = int(np.count_nonzero(population.ruled_out.sum(axis=0) >= size))
+    if not count:
+        return ""
+    return (
+        f"the right classes of {count:,} of {population.n_examples:,} examples have probability exactly 0 in {size} "
+        "runs or more, so the log loss of their ensemble is infinite"
+    )
 
 
 def _too_few(population: PopulationArrays, *, level: float, needed: int) -> list[tuple[At, Estimate]]:

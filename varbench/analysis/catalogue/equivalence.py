@@ -22,7 +22,7 @@ ALPHA = 0.05
     better="none",
     meaning="Root-mean-square difference in test loss between two runs; runs count as equivalent where the whole "
     "90 % interval lies below the margin (5 % of ln K).",
-    needs=("probabilities",),
+    needs=("log_loss",),
 )
 def equivalent_loss(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """√2 times the SD over the usable runs, with the 1 − 2α interval of the two one-sided tests."""

@@ -50,7 +50,7 @@ def error(population: PopulationArrays, *, level: float, key: int) -> list[tuple
     unit="nats",
     better="lower",
     meaning="Cross-entropy on the test examples, averaged over runs; 0 is certain and right.",
-    needs=("probabilities",),
+    needs=("log_loss",),
     respects_levels=True,
 )
 def loss(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:

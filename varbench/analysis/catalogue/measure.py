@@ -79,7 +79,8 @@ def measure(
     Args:
         name, label, unit, better, meaning: As in `Measure`.
         needs: What the estimator reads beside labels and predictions: "probabilities", "logits", "weights", ….
-            It is never called with a population that lacks one of them.
+            It is never called with a population that lacks one of them; one that needs the "log_loss" of every run has
+            no value where that is infinite.
         respects_levels: The estimator knows of `PopulationArrays.shared`, or its protocol is made for it. The intervals
             of all others are taken away where runs share levels.
         spread: The measure has no value where fewer than 2 runs finished: those that diverged all predict nothing, and
@@ -139,6 +140,8 @@ def _of(entry: Measure, population: PopulationArrays, *, level: float, key: int)
     if entry.spread and n_finished < 2 <= n_runs:
         reason = f"{n_finished} of {n_runs} runs finished, and how much runs vary takes at least 2"
         return [(None, missing(reason, level=level, n_runs=n_runs, n_examples=population.n_examples))]
+    if "log_loss" in entry.needs and population.infinite_loss:
+        return [(None, missing(population.infinite_loss, level=level, n_runs=n_runs, n_examples=population.n_examples))]
     found = entry.estimate(population, level=level, key=key)
     if entry.respects_levels or population.shared is None:
         return found

@@ -41,7 +41,7 @@ def accuracy_sd(population: PopulationArrays, *, level: float, key: int) -> list
     unit="nats",
     better="lower",
     meaning="Standard deviation of the test loss over runs in which one source of randomness alone varies.",
-    needs=("one_at_a_time", "probabilities"),
+    needs=("one_at_a_time", "log_loss"),
     respects_levels=True,
 )
 def loss_sd(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
@@ -75,7 +75,7 @@ def accuracy_sd_ratio(population: PopulationArrays, *, level: float, key: int) -
     unit="ratio",
     better="none",
     meaning="SD of the test loss where this source alone varies over that where another one does; 1 is the same.",
-    needs=("one_at_a_time", "probabilities"),
+    needs=("one_at_a_time", "log_loss"),
     respects_levels=True,
 )
 def loss_sd_ratio(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
@@ -103,7 +103,7 @@ def accuracy_sd_p(population: PopulationArrays, *, level: float, key: int) -> li
     unit="probability",
     better="none",
     meaning="p value of the test that this source spreads the test loss as the others do, Holm-adjusted.",
-    needs=("one_at_a_time", "probabilities"),
+    needs=("one_at_a_time", "log_loss"),
     respects_levels=True,
 )
 def loss_sd_p(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:

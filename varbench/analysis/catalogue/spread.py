@@ -40,7 +40,7 @@ def accuracy_sd(population: PopulationArrays, *, level: float, key: int) -> list
     unit="nats",
     better="lower",
     meaning="Standard deviation of the test loss from run to run.",
-    needs=("probabilities",),
+    needs=("log_loss",),
     spread=True,
     respects_levels=True,
 )

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from varbench.analysis.checks import SUM_TOLERANCE
+from varbench.analysis.checks import SUM_TOLERANCE, narrowed
 from varbench.analysis.inputs.raw import SCORES, Raw
 from varbench.analysis.population import PopulationArrays
 from varbench.errors import InputError
@@ -120,6 +120,8 @@ class _Check:
         if kind == "predictions":
             return scores.astype(np.int8) if scores.dtype.kind == "b" else scores
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as such
+            if kind == "probabilities":
+                return narrowed(scores)
             return scores.astype(np.float32, copy=False)
 
     def predictions(self, scores: Int[np.ndarray, "R E"]) -> Bool[np.ndarray, " R"]:
