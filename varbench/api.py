@@ -202,7 +202,8 @@ def compare(
 
     Args:
         *conditions: Two or more run directories, folders of single populations, report folders, files of results
-            (`.npz`, `.csv`, `.parquet`), or populations.
+            (`.npz`, `.csv`, `.parquet`), or populations; or a single one that has several conditions, which are
+            compared with its first. Test examples that files name (`example_id`) are matched by their names.
         out: Folder for the report; none is written without.
         population: Compare this population alone, where there are several.
         measures: Compare these measures alone; p values are then adjusted over them. None for all.
@@ -222,12 +223,12 @@ def compare(
     from varbench.report.comparisons import headline
     from varbench.report.document import read_document
     from varbench.studies.environment import git, versions
-    from varbench.studies.sides import Asked, side_of
+    from varbench.studies.sides import Asked, sides_of
 
     if not 0.0 < level < 1.0:
         raise InputError(f"the level of intervals is {level}; give a number between 0 and 1, such as 0.95")
     asked = Asked(level, population, None if measures is None else tuple(measures))
-    sides = [side_of(given, asked=asked) for given in conditions]
+    sides = sides_of(conditions, asked=asked)
     words = ["varbench", "compare", *(str(given) for given in conditions if isinstance(given, str | Path))]
     words += [] if population is None else ["--population", population]
     words += [word for name in measures or () for word in ("--measure", name)]

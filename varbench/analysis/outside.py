@@ -62,7 +62,7 @@ def results_document(
         + [(ANALYSIS, named) for named in compared],
         "verdicts": [],
         "anchors": [],
-        "plots": {condition: _plots(population, results) for condition, population in conditions.items()},
+        "plots": {name: plots(population, examples=results.examples) for name, population in conditions.items()},
         "measures": MEASURES,
         "manifest": {**provenance, "input": _input(results)},
         "unavailable": [
@@ -106,14 +106,6 @@ def _compared(conditions: Mapping[str, PopulationArrays], *, level: float) -> li
 
 def _comparison(name: str) -> dict[str, Any]:
     return {"condition": name, "study": ANALYSIS, "label": name, "role": "comparison", "of": None, "description": ""}
-
-
-def _plots(population: PopulationArrays, results: Results) -> dict[str, Any]:
-    found = plots(population)
-    if results.examples is not None:
-        for flip in found["flips"]:
-            flip["example"] = results.examples[flip["example"]]
-    return found
 
 
 def _input(results: Results) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ def plots(
     curves: dict[str, np.ndarray] | None = None,
     steps: Int[np.ndarray, " C"] | None = None,
     x_test: np.ndarray | None = None,
+    examples: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Runs, matrices, instability, flips and curves of one population, and what the families of measures add.
 
@@ -36,6 +38,7 @@ def plots(
         curves: name → [R, C] float, where there are any.
         steps: Steps [C] of the curves.
         x_test: Test examples [E, *shape], to show the ones that flip; without them only their votes are given.
+        examples: What they are called [E]; by default their numbers.
     """
     first = population.predicted_labels[:MATRIX_RUNS]
     disagreement = disagreement_matrix(first, n_classes=population.n_classes)
@@ -53,7 +56,7 @@ def plots(
         "matrices": matrices,
         "order": clustering_order(disagreement),
         "instability": rounded(np.sort(unstable)[::-1]),
-        "flips": _flips(unstable, population.votes, population.labels, x_test),
+        "flips": _flips(unstable, population.votes, population.labels, x_test, examples),
         **registered_plot_data(population),
     }
     if curves is not None and steps is not None:
@@ -80,12 +83,16 @@ def clustering_order(distances: Float[np.ndarray, "R R"]) -> list[int]:
 
 
 def _flips(
-    unstable: np.ndarray, votes: np.ndarray, labels: Int[np.ndarray, " E"], x_test: np.ndarray | None
+    unstable: np.ndarray,
+    votes: np.ndarray,
+    labels: Int[np.ndarray, " E"],
+    x_test: np.ndarray | None,
+    examples: Sequence[str] | None,
 ) -> list[dict[str, Any]]:
     most = np.argsort(-unstable, kind="stable")[:FLIPS]
     return [
         {
-            "example": int(i),
+            "example": int(i) if examples is None else examples[i],
             "label": int(labels[i]),
             "instability": float(unstable[i]),
             "votes": [int(v) for v in votes[i, :-1]],

@@ -32,7 +32,8 @@ def compare(
 
     Args:
         conditions: Two or more run directories, folders of single populations, report folders, or files of results
-            (.npz, .csv, .parquet); the first is A, and the others are compared with it.
+            (.npz, .csv, .parquet); the first is A, and the others are compared with it. A single one is enough where
+            it has several conditions. Test examples with names (example_id) are matched by them.
         out: Report folder; files of an older report in it are replaced.
         population: Compare this population alone, where there are several.
         measure: Compare this measure alone; may be given again. Fewer measures, named beforehand, are adjusted less.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +77,19 @@ def side_of(given: str | Path | PopulationArrays, *, name: str | None = None, as
     return _of_file(path, named, asked=asked)
 
 
+def sides_of(given: Sequence[str | Path | PopulationArrays], *, asked: Asked = Asked()) -> list[Side]:
+    """The arguments of a comparison; one alone that has several populations is a side for each of them.
+
+    Raises:
+        InputError: If one is nothing of the kind.
+    """
+    found = [side_of(one, asked=asked) for one in given]
+    if len(found) != 1 or len(found[0].arms) < 2:
+        return found
+    (whole,) = found
+    return [replace(whole, name=name, arms={name: arm}) for name, arm in whole.arms.items()]
+
+
 def _arm(
     name: str,
     label: str,
@@ -86,6 +99,7 @@ def _arm(
     facts: Mapping[str, Any] | None = None,
     environment: Mapping[str, Any] | None = None,
     provenance: Mapping[str, Any] | None = None,
+    examples: tuple[str, ...] | None = None,
 ) -> Arm:
     names = None if asked.measures is None else [name for name in asked.measures if name in MEASURES]
     found = estimates(population, names=names, level=asked.level, key=KEY)
@@ -103,6 +117,7 @@ def _arm(
         facts={**sizes, **(facts or {})},
         environment=flattened(environment or {}),
         provenance=provenance or {},
+        examples=examples,
     )
 
 
@@ -163,11 +178,11 @@ def _of_file(path: Path, name: str, *, asked: Asked) -> Side:
 
     results = read_results(path, name=name)
     origin = {"input": {"sha256": results.sha256}}
-    return Side(
-        name,
-        f"file of results ({results.form})",
-        {c: _arm(c, c, population, asked=asked, environment=origin) for c, population in results.conditions.items()},
-    )
+    arms = {
+        condition: _arm(condition, condition, population, asked=asked, environment=origin, examples=results.examples)
+        for condition, population in results.conditions.items()
+    }
+    return Side(name, f"file of results ({results.form})", arms)
 
 
 def _of_report(path: Path, name: str) -> Side:

@@ -53,7 +53,8 @@ def comparison_document(
         InputError: If there are too few or too many sides, or they have no test set in common.
     """
     if not 2 <= len(sides) <= MOST_SIDES:
-        raise InputError(f"a comparison takes 2 to {MOST_SIDES} conditions, not {len(sides)}")
+        hint = ": name two, or a file with two conditions in it" if len(sides) == 1 else ""
+        raise InputError(f"a comparison takes 2 to {MOST_SIDES} conditions, not {len(sides)}{hint}")
     described = _described(sides)
     _check_measures(measures, described)
     found = matches(sides, population=population)
@@ -68,7 +69,7 @@ def comparison_document(
         for name, side, arm in zip(names, sides, match.arms, strict=True):
             conditions.append(_condition(name, side, arm, match, found))
             estimates += [(COMPARISON, Named(name, *key, estimate)) for key, estimate in arm.estimates.items()]
-            drawn[name] = dict(arm.plots) if arm.population is None else plots(arm.population)
+            drawn[name] = _drawn(arm)
         for name, arm in zip(names[1:], match.arms[1:], strict=True):
             partners = _partners(match.arms[0], arm)
             rows += comparison_rows(
@@ -113,6 +114,11 @@ def comparison_document(
         ],
     }
     return document(headline=headline(document(headline="", **content)), **content)
+
+
+def _drawn(arm: Arm) -> dict[str, Any]:
+    """What figures are drawn from."""
+    return dict(arm.plots) if arm.population is None else plots(arm.population, examples=arm.examples)
 
 
 def _described(sides: Sequence[Side]) -> dict[str, Described]:

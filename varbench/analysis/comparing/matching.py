@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from jaxtyping import Int
 
 from varbench.analysis.comparing.side import Arm, Side
+from varbench.analysis.population import PopulationArrays
 from varbench.errors import InputError
 
 
@@ -54,14 +57,47 @@ def matches(sides: Sequence[Side], *, population: str | None = None) -> tuple[Ma
             )
     else:
         names = [next(iter(chosen[0]))]
-    found = tuple(
-        Match(name, tuple(arms[name] if name in arms else next(iter(arms.values())) for arms in chosen))
-        for name in names
-    )
-    for match in found:
-        for side, arm in zip(sides[1:], match.arms[1:], strict=True):
-            _check_same_test(sides[0], match.arms[0], side, arm)
-    return found
+    found = []
+    for name in names:
+        first, *others = (arms[name] if name in arms else next(iter(arms.values())) for arms in chosen)
+        aligned = [_aligned(sides[0], first, side, arm) for side, arm in zip(sides[1:], others, strict=True)]
+        found.append(Match(name, (first, *aligned)))
+    return tuple(found)
+
+
+def _aligned(first_side: Side, first: Arm, side: Side, arm: Arm) -> Arm:
+    """The second arm with its test examples in the order of the first's, where both name them.
+
+    Raises:
+        InputError: If they are known to be other examples.
+    """
+    _check_same_test(first_side, first, side, arm)
+    names, population = (first.examples, arm.examples), arm.population
+    if names[0] is not None and names[1] is not None and population is not None:
+        place = {example: i for i, example in enumerate(names[1])}
+        lost = next((example for example in names[0] if example not in place), None)
+        if lost is not None:
+            raise InputError(
+                f"{_named(first_side, first)} has the example {lost!r}, which {_named(side, arm)} does not name: only "
+                "the same test examples compare"
+            )
+        order = np.array([place[example] for example in names[0]])
+        arm = replace(arm, population=_in_order(population, order), examples=names[0])
+    _check_same_labels(first_side, first, side, arm)
+    return arm
+
+
+def _in_order(population: PopulationArrays, order: Int[np.ndarray, " E"]) -> PopulationArrays:
+    if np.array_equal(order, np.arange(len(order))):
+        return population
+    given = ("logits", "probabilities", "predictions")
+    arrays: dict[str, Any] = {name: getattr(population, name) for name in given}
+    moved = {name: values[:, order] for name, values in arrays.items() if values is not None}
+    return replace(population, labels=population.labels[order], **moved)
+
+
+def _named(side: Side, arm: Arm) -> str:
+    return f"{side.name} ({arm.name})"
 
 
 def _check_same_test(first_side: Side, first: Arm, side: Side, arm: Arm) -> None:
@@ -70,7 +106,7 @@ def _check_same_test(first_side: Side, first: Arm, side: Side, arm: Arm) -> None
     Raises:
         InputError: Naming both and what differs.
     """
-    names = f"{first_side.name} ({first.name}) and {side.name} ({arm.name})"
+    names = f"{_named(first_side, first)} and {_named(side, arm)}"
     files = [a.environment.get("input.sha256") for a in (first, arm)]
     measured = first.population is not None and arm.population is not None
     if measured and files[0] is not None and files[0] == files[1] and first.name == arm.name:
@@ -80,14 +116,27 @@ def _check_same_test(first_side: Side, first: Arm, side: Side, arm: Arm) -> None
         raise InputError(
             f"{names} were tested on {sizes[0]:,} and {sizes[1]:,} examples: only the same test set compares"
         )
-    if first.population is not None and arm.population is not None:
-        differing = np.flatnonzero(first.population.labels != arm.population.labels)
-        if differing.size:
-            i = int(differing[0])
-            raise InputError(
-                f"{names} have other labels: of example {i} they say {first.population.labels[i]} and "
-                f"{arm.population.labels[i]}; only the same test examples in the same order compare"
-            )
     data = [a.environment.get("data.name") for a in (first, arm)]
     if None not in data and data[0] != data[1] and (first.population is None or arm.population is None):
         raise InputError(f"{names} were tested on {data[0]} and {data[1]}: only the same test set compares")
+
+
+def _check_same_labels(first_side: Side, first: Arm, side: Side, arm: Arm) -> None:
+    """Refuse arms that give an example other labels: without names of examples that is how another order shows.
+
+    Raises:
+        InputError: Naming both and the first example.
+    """
+    if first.population is None or arm.population is None:
+        return
+    labels = first.population.labels, arm.population.labels
+    differing = np.flatnonzero(labels[0] != labels[1])
+    if differing.size:
+        i = int(differing[0])
+        known = first.examples is not None and arm.examples is not None
+        example = repr(first.examples[i]) if known and first.examples is not None else str(i)
+        order = "" if known else " in the same order"
+        raise InputError(
+            f"{_named(first_side, first)} and {_named(side, arm)} have other labels: of example {example} they say "
+            f"{labels[0][i]} and {labels[1][i]}; only the same test examples{order} compare"
+        )

@@ -25,6 +25,7 @@ class Arm:
         environment: What it was made with, flat: `versions.jax`, `recipe.optimizer`, ….
         plots: What figures are drawn from, where a report brought it along.
         provenance: Its entry among the populations of a manifest, or empty.
+        examples: What its file calls the test examples, in their order, or None.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Arm:
     environment: Mapping[str, Any]
     plots: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    examples: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
