@@ -58,6 +58,7 @@ def degenerate() -> dict[str, PopulationArrays]:
     lost_weights = usual.weights.copy()
     lost_weights[0, 0] = np.nan
     return {
+        "usual": usual,
         "one run": population(1),
         "two runs": population(2),
         "three runs": population(3),
@@ -84,5 +85,14 @@ def degenerate() -> dict[str, PopulationArrays]:
             usual, weights=usual.weights[:, :0], initial_weights=usual.weights[:, :0], layers=()
         ),
         "no training scores": with_arrays(usual, train_loss=None, train_accuracy=None),
+        "weights whose squares overflow": with_arrays(
+            usual, weights=usual.weights.astype(float) * 1e170, initial_weights=usual.initial_weights.astype(float)
+        ),
+        "one run's weights overflow": with_arrays(
+            usual, weights=usual.weights * 1e170 ** np.where(one_left, 1.0, 0.0)[:, None]
+        ),
+        "weights near the largest": with_arrays(
+            usual, weights=usual.weights.astype(float) * 1e69, initial_weights=None
+        ),
         "NaN training loss": with_arrays(usual, train_loss=np.full(usual.n_runs, np.nan)),
     }

@@ -7,6 +7,7 @@ import pytest
 
 from tests.analysis.populations import degenerate, population, with_arrays
 from varbench.analysis.catalogue import MEASURES, estimates, unavailable
+from varbench.analysis.plots import plots
 
 CASES = degenerate()
 
@@ -26,6 +27,21 @@ def test_defined_or_with_a_reason(case, name):
         else:
             assert estimate.reason == ""
             assert estimate.low <= estimate.high
+
+
+def test_weights_too_large_to_be_squared_say_so_and_are_drawn_without_a_number():
+    named = dict(unavailable(CASES["weights whose squares overflow"]))
+    for name in ("weight_distance", "weight_cosine", "weight_pca_share", "initial_weight_distance"):
+        assert named[name] == "the weights are beyond 1e+70, and their lengths cannot be squared"
+    near, usual = (
+        values(case, "weight_distance", "weight_pca_share") for case in ("weights near the largest", "usual")
+    )
+    for place, estimate in near.items():
+        assert estimate.value == pytest.approx(usual[place].value, rel=1e-6)
+    assert values("one run's weights overflow", "weight_distance")["weight_distance", None].n_runs == 8
+    drawn = plots(CASES["one run's weights overflow"])["matrices"]["weight_distance"]
+    assert [row[4] for row in drawn] == [None] * 9
+    assert drawn[0][1] > 0
 
 
 def test_one_run_has_its_own_scores_without_an_interval_and_nothing_between_runs():

@@ -95,10 +95,13 @@ def test_paired_versions_are_the_diagonal_of_the_cross_comparison():
     )
 
 
-def test_finite_vectors():
+def test_measurable_vectors():
     w = vectors(3)
     w[1, 7] = np.nan
-    assert geometry.finite_vectors(w).tolist() == [True, False, True]
+    assert geometry.measurable_vectors(w).tolist() == [True, False, True]
+    w = w.astype(np.float64)
+    w[2, 3] = -1.1e70
+    assert geometry.measurable_vectors(w).tolist() == [True, False, False]
 
 
 def test_blocks_change_nothing(monkeypatch):

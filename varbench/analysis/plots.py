@@ -44,7 +44,10 @@ def plots(
     disagreement = disagreement_matrix(first, n_classes=population.n_classes)
     matrices = {"disagreement": rounded(disagreement)}
     if population.weights is not None:
-        matrices["weight_distance"] = rounded(relative_distance_matrix(population.weights[:MATRIX_RUNS]))
+        usable = population.usable_weights[:MATRIX_RUNS]
+        among = np.full((len(usable), len(usable)), np.nan)
+        among[np.ix_(usable, usable)] = relative_distance_matrix(population.weights[:MATRIX_RUNS][usable])
+        matrices["weight_distance"] = rounded(among)
     unstable = instability(population.votes)
     runs = {"accuracy": rounded(population.accuracy), "finished": [bool(f) for f in population.finished]}
     if not population.lacks("probabilities"):

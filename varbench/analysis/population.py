@@ -123,6 +123,8 @@ class PopulationArrays:
         elif need in ("weights", "initial_weights"):
             array = getattr(self, need)
             there = array is not None and array.shape[1] > 0
+            if there and not self.usable_weights.any() and np.isfinite(array[self.finished]).all(axis=1).any():
+                return f"the weights are beyond {weights.LARGEST_WEIGHT:g}, and their lengths cannot be squared"
         elif need == "levels":
             there = bool(self.levels)
         else:
@@ -239,22 +241,22 @@ class PopulationArrays:
 
     @property
     def usable_snapshots(self) -> Bool[np.ndarray, " R"]:
-        """True for the runs that finished and whose weights are finite at every snapshot; none without snapshots."""
+        """True for the runs that finished, with finite weights up to 1e70 at every snapshot; none without snapshots."""
 
         def compute() -> Bool[np.ndarray, " R"]:
             if self.snapshots is None:
                 return np.zeros(self.n_runs, dtype=bool)
-            finite = [weights.finite_vectors(self.snapshots[:, step]) for step in range(self.snapshots.shape[1])]
+            finite = [weights.measurable_vectors(self.snapshots[:, step]) for step in range(self.snapshots.shape[1])]
             return np.logical_and.reduce([self.finished, *finite])
 
         return self.derived("usable_snapshots", compute)
 
     @property
     def usable_weights(self) -> Bool[np.ndarray, " R"]:
-        """True for the runs that finished and whose weights, initial and final, are all finite."""
+        """True for the runs that finished and whose weights, initial and final, are finite and not beyond 1e70."""
 
         def compute() -> Bool[np.ndarray, " R"]:
             arrays = [values for values in (self.weights, self.initial_weights) if values is not None]
-            return np.logical_and.reduce([self.finished, *map(weights.finite_vectors, arrays)])
+            return np.logical_and.reduce([self.finished, *map(weights.measurable_vectors, arrays)])
 
         return self.derived("usable_weights", compute)

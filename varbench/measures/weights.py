@@ -12,13 +12,17 @@ from jaxtyping import Bool, Float
 
 from varbench.measures.blocks import blocks
 
+LARGEST_WEIGHT = 1e70
+"""Beyond it products of squared lengths leave float64. No float32 number is."""
 
-def finite_vectors(weights: Float[np.ndarray, "R P"]) -> Bool[np.ndarray, " R"]:
-    """True for the runs whose weights are all finite."""
-    finite = np.ones(len(weights), dtype=bool)
+
+def measurable_vectors(weights: Float[np.ndarray, "R P"]) -> Bool[np.ndarray, " R"]:
+    """True for the runs whose weights are all finite, and none beyond ±1e70: their lengths can be squared."""
+    measurable = np.ones(len(weights), dtype=bool)
+    largest = min(LARGEST_WEIGHT, float(np.finfo(weights.dtype).max))
     for part in blocks(weights.shape[1], bytes_each=len(weights)):
-        finite &= np.isfinite(weights[:, part]).all(axis=1)
-    return finite
+        measurable &= (np.abs(weights[:, part]) <= largest).all(axis=1)
+    return measurable
 
 
 def squared_distances(weights: Float[np.ndarray, "R P"]) -> Float[np.ndarray, "R R"]:
