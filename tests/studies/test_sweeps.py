@@ -49,3 +49,26 @@ def test_a_ratio_of_disagreements_is_that_of_the_means_over_pairs() -> None:
     same = sweeps.disagreement_ratio(first, np.zeros_like(first), classes=3)
     assert same.value is None
     assert "disagree" in same.reason
+
+
+def test_shares_are_of_the_mean_over_pairs_and_may_be_zero() -> None:
+    random = np.random.default_rng(3)
+    whole = random.integers(0, 3, size=(6, 40))
+    part = np.where(random.random((6, 40)) < 0.1, random.integers(0, 3, (6, 40)), 0)
+
+    def apart(labels: np.ndarray) -> float:
+        return float(pairwise(vote_counts(labels, n_classes=3)))
+
+    found = sweeps.disagreement_share(part, whole, classes=3)
+    assert found.value == pytest.approx(apart(part) / apart(whole))
+    left = [apart(np.delete(part, r, 0)) / apart(np.delete(whole, r, 0)) for r in range(6)]
+    half = stats.t.ppf(0.975, 5) * np.sqrt(5 * np.var(left))
+    assert found.high - found.value == pytest.approx(half)
+    values = (part != whole).mean(axis=1)
+    found = sweeps.share_of_pairs(values, whole, classes=3)
+    assert found.value == pytest.approx(values.mean() / apart(whole))
+    left = [np.delete(values, r).mean() / apart(np.delete(whole, r, 0)) for r in range(6)]
+    assert found.high - found.value == pytest.approx(stats.t.ppf(0.975, 5) * np.sqrt(5 * np.var(left)))
+    none = sweeps.disagreement_share(0 * whole, whole, classes=3)
+    assert (none.value, none.low, none.high) == (0.0, 0.0, 0.0)
+    assert sweeps.disagreement_share(whole, 0 * whole, classes=3).value is None

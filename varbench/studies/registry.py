@@ -21,6 +21,10 @@ STUDIES: dict[str, tuple[str, str]] = {
         "varbench.studies.identical_pipelines",
         "retraining the very same pipeline gives different models with similar loss",
     ),
+    "sources": (
+        "varbench.studies.sources",
+        "one source of randomness alone makes runs differ about as much as all of them together",
+    ),
     "representations": (
         "varbench.studies.representations",
         "many internal representations give the same performance, and explanations differ with them",

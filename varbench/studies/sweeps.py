@@ -12,10 +12,19 @@ from varbench.analysis.document import LEVEL
 from varbench.measures import predictions
 from varbench.stats.difference import difference_of_left_out, paired_difference
 from varbench.stats.estimate import UNBOUNDED, Estimate, missing
-from varbench.stats.jackknife import pair_mean, pair_mean_estimate, pair_mean_left_out
+from varbench.stats.jackknife import (
+    jackknife_estimate,
+    mean_left_out,
+    pair_mean,
+    pair_mean_estimate,
+    pair_mean_left_out,
+    ratio_left_out,
+)
 from varbench.stats.mean import mean_estimate
 
 ALL_AGREE = "a ratio of disagreements needs two runs in each condition that disagree somewhere"
+
+NOTHING_TO_SHARE = "there are no two runs that disagree where all sources vary"
 
 
 def over_runs(
@@ -81,6 +90,34 @@ def disagreement_ratio(first: Int[np.ndarray, "R E"], second: Int[np.ndarray, "R
         float(logs[1] - logs[0]), left_out[1] - left_out[0], level=LEVEL, n_examples=first.shape[1]
     )
     return exponential(found.estimate)
+
+
+def disagreement_share(first: Int[np.ndarray, "R E"], whole: Int[np.ndarray, "R E"], *, classes: int) -> Estimate:
+    """Disagreement of the first condition over that of the second, runs of the same place left out together.
+
+    Unlike `disagreement_ratio` it may be 0; no value where the runs of the second all agree.
+    """
+    sums = _row_sums(first, classes=classes)
+    return _share(pair_mean(sums), pair_mean_left_out(sums), whole, classes=classes)
+
+
+def share_of_pairs(values: Float[np.ndarray, " R"], whole: Int[np.ndarray, "R E"], *, classes: int) -> Estimate:
+    """Mean of a disagreement of each run with its like elsewhere, over that of two runs; each run left out of both."""
+    return _share(float(values.mean()), mean_left_out(values), whole, classes=classes)
+
+
+def _share(value: float, left_out: Float[np.ndarray, " R"], whole: Int[np.ndarray, "R E"], *, classes: int) -> Estimate:
+    sums = _row_sums(whole, classes=classes)
+    n_examples, below = whole.shape[1], pair_mean(sums)
+    if not below > 0:
+        return missing(NOTHING_TO_SHARE, level=LEVEL, n_runs=len(whole), n_examples=n_examples)
+    return jackknife_estimate(
+        value / below,
+        ratio_left_out(left_out, pair_mean_left_out(sums)),
+        level=LEVEL,
+        n_examples=n_examples,
+        bounds=(0.0, math.inf),
+    )
 
 
 def _row_sums(labels: Int[np.ndarray, "R E"], *, classes: int) -> Float[np.ndarray, " R"]:
