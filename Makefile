@@ -2,20 +2,22 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+SPEED := .venv-speed
 OUT ?= standard
 SHELL := /bin/bash
+comma := ,
 
 # The extra that fits the NVIDIA driver: CUDA 13 from driver 580 on, CUDA 12 before. GPU=cuda12|cuda13|none overrides.
 DRIVER := $(shell nvidia-smi --query-gpu=driver_version --format=csv,noheader 2>/dev/null | head -n 1 | cut -d. -f1 | grep -E '^[0-9]+$$')
 GPU ?= $(if $(DRIVER),$(if $(filter 1,$(shell test $(DRIVER) -ge 580 && echo 1)),cuda13,cuda12),none)
 EXTRA := $(filter-out none,$(GPU))
-ifneq ($(filter bench bench-smoke reference,$(MAKECMDGOALS)),)
+ifneq ($(filter bench bench-smoke bench-speed reference,$(MAKECMDGOALS)),)
 ifneq ($(words $(GPU))/$(words $(filter cuda12 cuda13 none,$(GPU))),1/1)
 $(error GPU=$(GPU) is unknown: give cuda12, cuda13 or none, or leave it away to have the driver asked)
 endif
 endif
 
-.PHONY: help bench bench-smoke reference test check format clean
+.PHONY: help bench bench-smoke bench-speed reference test check format clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets.
@@ -30,6 +32,9 @@ bench-smoke: $(VENV)/.run-$(GPU) ## The same path with a few short runs: proves 
 reference: $(VENV)/.run-$(GPU) ## Run every study again and replace the committed reference report.
 	@$(BIN)/varbench run all --budget standard --out runs/reference --report reports/reference
 
+bench-speed: $(SPEED)/.made ## Race varbench against PyTorch and plain JAX (an environment of its own; about half an hour).
+	@$(SPEED)/bin/python -m benchmarks.speed --platform $(if $(EXTRA),gpu,cpu) $(ARGS)
+
 test: $(VENV)/.dev ## Set up and run the tests.
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
@@ -43,7 +48,7 @@ format: $(VENV)/.dev ## Format the code.
 	@$(BIN)/ruff check --fix .
 
 clean: ## Remove the environment and caches; runs and reports stay.
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SPEED) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/.run-%: pyproject.toml | $(VENV)/.made
 	@$(call install,.$(if $(EXTRA),[$(EXTRA)]))
@@ -53,6 +58,13 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/.made
 	@$(call install,.[dev])
 	@touch $@
 
+$(SPEED)/.made: VENV := $(SPEED)
+$(SPEED)/.made: BIN := $(SPEED)/bin
+$(SPEED)/.made: pyproject.toml
+	@$(make_venv)
+	@$(call install,.[speed$(if $(EXTRA),$(comma)$(EXTRA))])
+	@touch $@
+
 define install
 echo "installing varbench $(1) into $(VENV)"; \
 if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(BIN)/python -e '$(1)'; \
@@ -60,7 +72,11 @@ else $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '$(1)';
 endef
 
 $(VENV)/.made:
-	@if command -v uv >/dev/null 2>&1; then uv venv --quiet --allow-existing --python '>=3.11' $(VENV) && touch $@ && exit 0; fi; \
+	@$(make_venv)
+	@touch $@
+
+define make_venv
+if command -v uv >/dev/null 2>&1; then uv venv --quiet --allow-existing --python '>=3.11' $(VENV) && exit 0; fi; \
 	for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$python; break; fi; \
 	done; \
@@ -68,4 +84,5 @@ $(VENV)/.made:
 	  echo "varbench needs Python 3.11 or later, and there is none: install python3.11 (or newer) and its venv package, or uv" >&2; exit 2; fi; \
 	if ! $$found -c 'import venv, ensurepip' 2>/dev/null; then \
 	  echo "the venv module of $$found is missing: install python3-venv (on Debian and Ubuntu: apt install python3-venv), or uv" >&2; exit 2; fi; \
-	$$found -m venv $(VENV) && touch $@
+	$$found -m venv $(VENV)
+endef

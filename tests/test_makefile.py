@@ -21,7 +21,7 @@ def make(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("target", ["bench", "bench-smoke", "reference"])
+@pytest.mark.parametrize("target", ["bench", "bench-smoke", "bench-speed", "reference"])
 @pytest.mark.parametrize("gpu", ["cuda99", "", "cuda12 cuda13"])
 def test_an_unknown_gpu_is_refused_in_one_sentence(target: str, gpu: str) -> None:
     done = make(target, f"GPU={gpu}")

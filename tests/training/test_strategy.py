@@ -7,14 +7,16 @@ import inspect
 import pytest
 
 from varbench.errors import InputError
-from varbench.training.strategy import CPU_LANE_BYTES, GPU_LANE_BYTES, Strategy, default_strategy
+from varbench.training.strategy import CPU_LANE_BYTES, GPU_LANE_BYTES, GPU_LANES, Strategy, default_strategy
 
 
 def test_the_rule_sees_neither_runs_nor_devices():
     assert set(inspect.signature(default_strategy).parameters) == {"parameters", "platform"}
 
 
-@pytest.mark.parametrize(("platform", "budget", "most"), [("cpu", CPU_LANE_BYTES, 16), ("gpu", GPU_LANE_BYTES, 64)])
+@pytest.mark.parametrize(
+    ("platform", "budget", "most"), [("cpu", CPU_LANE_BYTES, 16), ("gpu", GPU_LANE_BYTES, GPU_LANES)]
+)
 def test_lanes_are_a_power_of_two_that_fits_the_budget_as_well_as_can_be(platform, budget, most):
     for exponent in range(31):
         strategy = default_strategy(parameters=2**exponent + 1, platform=platform)

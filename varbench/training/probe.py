@@ -11,7 +11,7 @@ from varbench.training.engine import Engine, strategy_for
 from varbench.training.recipe import Recipe
 from varbench.training.strategy import Strategy
 
-WIDTHS = {"cpu": (2, 4, 8, 16, 32), "gpu": (16, 64, 256)}
+WIDTHS = {"cpu": (2, 4, 8, 16, 32), "gpu": (64, 256, 1024, 4096)}
 STEPS = 30
 
 

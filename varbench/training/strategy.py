@@ -51,19 +51,25 @@ CPU_LANE_BYTES = 4 * 2**20
 GPU_LANE_BYTES = 2 * 2**30
 """The same for a GPU, where memory and not cache is the limit."""
 
+GPU_LANES = 256
+"""Most lanes of one GPU program. On an H200 an MLP of two hidden layers with 128 units took 4.9, 1.8, 1.1 and 0.8 µs
+per step and run with 64, 256, 1,024 and 4,096 lanes: with 64 the time goes into starting kernels, and populations of
+dozens of runs would pay for lanes of thousands that stay empty."""
+
 
 def default_strategy(*, parameters: int, platform: str) -> Strategy:
     """The rule.
 
     CPU: as many lanes, 1 to 16 and a power of two, as keep weights, gradients and two optimizer moments (16 bytes a
     parameter) within `CPU_LANE_BYTES`; models of which not even two lanes fit run one after the other. GPU and
-    others: 1 to 64 lanes, vmapped. Convolutions are matrix products everywhere.
+    others: 1 to `GPU_LANES`, vmapped. Convolutions are matrix products everywhere: a GPU takes 1.8 times as long for
+    the native form under `vmap`.
 
     Args:
         parameters: Parameters of one model.
         platform: "cpu", "gpu" or "tpu".
     """
-    budget, most = (CPU_LANE_BYTES, 16) if platform == "cpu" else (GPU_LANE_BYTES, 64)
+    budget, most = (CPU_LANE_BYTES, 16) if platform == "cpu" else (GPU_LANE_BYTES, GPU_LANES)
     lanes = budget // (16 * max(parameters, 1))
     if lanes < 2:
         return Strategy(width=4, batching="map") if platform == "cpu" else Strategy(width=1)

@@ -1,0 +1,1 @@
+"""Races against what a user would otherwise run: `python -m benchmarks.speed`."""

@@ -1,0 +1,78 @@
+"""The arms: what a user would otherwise run, each in the way that it does best, and varbench."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker is told, as plain JSON values.
+
+    Attributes:
+        arm: Name of the arm.
+        platform: "cpu" or "gpu".
+        task: The task's fields.
+        runs: Runs to train in one call.
+        first: The first run's number: its seed; workers side by side get different ones.
+        threads: Threads that the arm may use.
+        arrays: Path of an `.npz` with x_train, y_train, x_test, y_test, standardized as float32.
+    """
+
+    arm: str
+    platform: str
+    task: dict[str, Any]
+    runs: int
+    first: int
+    threads: int
+    arrays: str
+
+    def data(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """The data of the task."""
+        with np.load(self.arrays) as file:
+            return file["x_train"], file["y_train"], file["x_test"], file["y_test"]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way of training many runs.
+
+    Attributes:
+        label: What tables call it.
+        make: "module:function" that takes a `Job` and gives a function which trains it and returns test accuracies.
+        peer: Whether varbench is held against it.
+        one_by_one: Trains one run after another: a few are timed and the rest is scaled.
+        processes: Workers side by side, which share the runs.
+        conv_only: Makes sense for convolutional networks alone.
+        least_runs: From so many runs on it makes sense.
+        environment: Variables of its processes.
+    """
+
+    label: str
+    make: str
+    peer: bool = True
+    one_by_one: bool = False
+    processes: int = 1
+    conv_only: bool = False
+    least_runs: int = 1
+    gpu: bool = True
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+TORCH, JAX = "benchmarks.speed.torch_arms", "benchmarks.speed.jax_arms"
+
+ARMS = {
+    "torch": Arm("PyTorch, one run after another", f"{TORCH}:loop", one_by_one=True),
+    "torch-compile": Arm("PyTorch, torch.compile", f"{TORCH}:compiled", one_by_one=True),
+    "torch-channels-last": Arm("PyTorch, channels last", f"{TORCH}:channels_last", one_by_one=True, conv_only=True),
+    "torch-processes": Arm(
+        "PyTorch, a process per core", f"{TORCH}:loop", one_by_one=True, processes=2, least_runs=2, gpu=False
+    ),
+    "torch-func": Arm("PyTorch, torch.func vmap", f"{TORCH}:stacked", least_runs=8),
+    "jax": Arm("plain JAX, one run after another", f"{JAX}:loop", one_by_one=True),
+    "jax-vmap": Arm("plain JAX, jit(vmap)", f"{JAX}:vmapped", least_runs=8),
+    "varbench": Arm("varbench", f"{JAX}:varbench", peer=False),
+}

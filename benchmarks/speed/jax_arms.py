@@ -1,0 +1,98 @@
+"""Plain JAX as one would write it for one run, alone and under `vmap`; and varbench."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import lax
+
+from benchmarks.speed.arms import Job
+from benchmarks.speed.tasks import Task
+
+
+def _run_of(job: Job) -> Callable[[jax.Array], jax.Array]:
+    """seed → test accuracy: one whole run as a function that can be compiled and batched."""
+    from varbench.models import Options, build
+
+    task = Task(**{k: tuple(v) if isinstance(v, list) else v for k, v in job.task.items()})
+    x_train, y_train, x_test, y_test = (jnp.asarray(array) for array in job.data())
+    dtype = jnp.bfloat16 if task.precision == "bfloat16" else None
+    options = Options(task.model, x_train.shape[1:], 10, hidden=task.hidden, convolution="native", dtype=dtype)
+    model, optimizer = build(options), optax.adam(task.lr)
+    size, per_epoch = task.batch_size, len(y_train) // task.batch_size
+
+    def run(seed: jax.Array) -> jax.Array:
+        init_key, order_key = jax.random.split(jax.random.key(seed))
+        params, state = model.init(init_key)
+
+        def loss_of(params: Any, x: jax.Array, y: jax.Array) -> jax.Array:
+            logits, _ = model.apply(params, state, x, init_key, True)
+            return optax.softmax_cross_entropy(logits, jax.nn.one_hot(y, 10)).mean()
+
+        def epoch(carry: Any, e: jax.Array) -> tuple[Any, None]:
+            order = jax.random.permutation(jax.random.fold_in(order_key, e), len(y_train))
+
+            def step(carry: Any, i: jax.Array) -> tuple[Any, None]:
+                params, moments = carry
+                rows = lax.dynamic_slice(order, (i * size,), (size,))
+                gradient = jax.grad(loss_of)(params, x_train[rows], y_train[rows])
+                updates, moments = optimizer.update(gradient, moments, params)
+                return (optax.apply_updates(params, updates), moments), None
+
+            return lax.scan(step, carry, jnp.arange(per_epoch))
+
+        epochs, rest = divmod(task.steps, per_epoch)
+        carry, _ = lax.scan(epoch, (params, optimizer.init(params)), jnp.arange(epochs))
+        if rest:
+            order = jax.random.permutation(jax.random.fold_in(order_key, epochs), len(y_train))
+
+            def last(i: jax.Array, carry: Any) -> Any:
+                params, moments = carry
+                rows = lax.dynamic_slice(order, (i * size,), (size,))
+                gradient = jax.grad(loss_of)(params, x_train[rows], y_train[rows])
+                updates, moments = optimizer.update(gradient, moments, params)
+                return optax.apply_updates(params, updates), moments
+
+            carry = lax.fori_loop(0, rest, last, carry)
+        logits, _ = model.apply(carry[0], state, x_test, init_key, False)
+        return (logits.argmax(-1) == y_test).mean()
+
+    return run
+
+
+def loop(job: Job) -> Callable[[], list[float]]:
+    """One compiled run, called for one seed after another."""
+    run = jax.jit(_run_of(job))
+    return lambda: [float(run(jnp.uint32(seed))) for seed in range(job.first, job.first + job.runs)]
+
+
+def vmapped(job: Job) -> Callable[[], list[float]]:
+    """All runs as one batched program."""
+    run = jax.jit(jax.vmap(_run_of(job)))
+    seeds = jnp.arange(job.first, job.first + job.runs, dtype=jnp.uint32)
+    return lambda: np.asarray(run(seeds)).tolist()
+
+
+def varbench(job: Job) -> Callable[[], list[float]]:
+    """varbench's engine with its default strategy: curves and everything else that a population has included."""
+    from varbench.training.design import together
+    from varbench.training.devices import prepare
+    from varbench.training.engine import Engine, strategy_for
+
+    prepare()
+    task = Task(**{k: tuple(v) if isinstance(v, list) else v for k, v in job.task.items()})
+    dataset = task.dataset()
+    engine = Engine(task.recipe, dataset, strategy_for(task.recipe, dataset))
+    blocks = list(enumerate(engine.blocks_of(together(job.runs, sources=task.recipe.active_sources()).levels)))
+    engine = engine.on_devices(len(blocks))
+
+    def train() -> list[float]:
+        found = list(engine.train(blocks))
+        return [float(a) for b in found for a in (b.logits.argmax(-1) == dataset.y_test).mean(1)]
+
+    return train

@@ -1,0 +1,210 @@
+"""A race: the arms of one task and number of runs, prepared one after another, then timed in turns."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from benchmarks.speed.arms import ARMS, Arm, Job
+from benchmarks.speed.tasks import Task
+from varbench.data import standardize
+
+CONVOLUTIONAL = ("mnist1d-cnn", "cnn", "resnet")
+PARITY = 0.03
+"""Mean accuracies of two arms may differ by this much besides three standard errors."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One arm in one race.
+
+    Attributes:
+        arm: Its name.
+        prepared: Seconds of compilation and the first training; None if it failed.
+        seconds: Seconds of each repeat for all runs, scaled where fewer were trained.
+        accuracies: Test accuracies of the runs that were trained.
+        trained: How many runs those are.
+        failed: Why there is nothing, or empty.
+    """
+
+    arm: str
+    prepared: float | None
+    seconds: tuple[float, ...]
+    accuracies: tuple[float, ...]
+    trained: int
+    failed: str = ""
+
+    @property
+    def median(self) -> float:
+        """Median seconds of the repeats."""
+        return median(self.seconds)
+
+
+def race(task: Task, runs: int, names: list[str], *, platform: str, repeats: int, say: Any) -> list[Result]:
+    """Race arms on one task and number of runs.
+
+    Args:
+        task: As it is on this platform.
+        runs: Runs that each arm trains, or a scaled sample of them.
+        names: Arms.
+        platform: "cpu" or "gpu".
+        repeats: Rounds; in each round every arm has its turn.
+        say: Called with a line of progress.
+
+    Returns:
+        A result per arm that makes sense here, failed ones included.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        arrays = _data(task, Path(folder))
+        results, teams = [], {}
+        for name in names:
+            arm = ARMS[name]
+            if not _fits(arm, task, runs, platform):
+                continue
+            say(f"{task.name}, {runs} runs: preparing {arm.label}")
+            team = _Team(name, arm, task, runs, platform=platform, arrays=arrays)
+            if team.failed:
+                team.stop()
+                results.append(Result(name, None, (), (), 0, team.failed))
+            else:
+                teams[name] = team
+        try:
+            times: dict[str, list[float]] = {name: [] for name in teams}
+            for i in range(repeats):
+                for name, team in teams.items():
+                    say(f"{task.name}, {runs} runs, round {i + 1} of {repeats}: {ARMS[name].label}")
+                    times[name].append(team.train())
+            for name, team in teams.items():
+                trained = len(team.accuracies)
+                results.append(
+                    Result(name, team.prepared, tuple(times[name]), tuple(team.accuracies), trained, team.failed)
+                )
+        finally:
+            for team in teams.values():
+                team.stop()
+    return results
+
+
+def parity(results: list[Result]) -> list[str]:
+    """Sentences on arms whose accuracy is not that of varbench: a race between different trainings says nothing."""
+    ours = next((r for r in results if r.arm == "varbench" and not r.failed), None)
+    found = []
+    for result in results:
+        if ours is None or result.failed or result is ours:
+            continue
+        gap = float(np.mean(result.accuracies) - np.mean(ours.accuracies))
+        spread = max(float(np.std(r.accuracies, ddof=1)) if r.trained > 1 else 0.0 for r in (result, ours))
+        allowed = PARITY + 3.0 * spread * (1.0 / result.trained + 1.0 / ours.trained) ** 0.5
+        if not abs(gap) <= allowed:
+            found.append(
+                f"{result.arm} is {100 * gap:+.1f} pp off varbench in accuracy; {100 * allowed:.1f} are allowed"
+            )
+    return found
+
+
+def _fits(arm: Arm, task: Task, runs: int, platform: str) -> bool:
+    if arm.conv_only and (task.model not in CONVOLUTIONAL or task.model == "mnist1d-cnn"):
+        return False
+    return runs >= arm.least_runs and (arm.gpu or platform == "cpu")
+
+
+def _data(task: Task, folder: Path) -> str:
+    data = task.dataset()
+    path = folder / "data.npz"
+    x_train, x_test = (
+        np.asarray(standardize(x, np.float32(data.mean), np.float32(data.std))) for x in (data.x_train, data.x_test)
+    )
+    np.savez(path, x_train=x_train, y_train=data.y_train, x_test=x_test, y_test=data.y_test)
+    return str(path)
+
+
+class _Team:
+    """The workers of an arm."""
+
+    def __init__(self, name: str, arm: Arm, task: Task, runs: int, *, platform: str, arrays: str):
+        cores = len(os.sched_getaffinity(0))
+        self.failed, self.accuracies, self.prepared = "", list[float](), 0.0
+        members = min(arm.processes, cores) if arm.processes > 1 else 1
+        wanted = min(runs, task.sample * members) if arm.one_by_one else runs
+        shares = [wanted // members + (i < wanted % members) for i in range(members)]
+        self._scale = runs / wanted
+        self._workers: list[subprocess.Popen[str]] = []
+        first = 0
+        for share in shares:
+            job = Job(
+                arm=name,
+                platform=platform,
+                task=dataclasses.asdict(task),
+                runs=share,
+                first=first,
+                threads=max(1, cores // members),
+                arrays=arrays,
+            )
+            first += share
+            self._workers.append(_worker(job, arm, platform))
+        for worker in self._workers:
+            answer = self._answer(worker)
+            self.prepared = max(self.prepared, answer.get("prepared", 0.0))
+
+    def train(self) -> float:
+        """Seconds that the team needed for all runs, as its slowest member measured them."""
+        self.accuracies, slowest = [], 0.0
+        for worker in self._workers:
+            _tell(worker, "train")
+        for worker in self._workers:
+            answer = self._answer(worker)
+            slowest = max(slowest, answer.get("seconds", 0.0))
+            self.accuracies += answer.get("accuracies", [])
+        return slowest * self._scale
+
+    def stop(self) -> None:
+        """End the workers."""
+        for worker in self._workers:
+            worker.kill()
+            worker.communicate()
+
+    def _answer(self, worker: subprocess.Popen[str]) -> dict[str, Any]:
+        line = worker.stdout.readline() if worker.stdout else ""
+        if not line:
+            worker.wait()
+            self.failed = f"the worker ended with status {worker.returncode}"
+            return {}
+        return json.loads(line)
+
+
+def _worker(job: Job, arm: Arm, platform: str) -> subprocess.Popen[str]:
+    environment = dict(os.environ) | arm.environment
+    environment |= {"JAX_PLATFORMS": "cpu"} if platform == "cpu" else {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    if platform == "cpu":
+        environment["CUDA_VISIBLE_DEVICES"] = ""
+    if job.threads == 1:
+        environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.speed.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL if not os.environ.get("VARBENCH_RACE_ERRORS") else None,
+        text=True,
+        env=environment,
+    )
+    _tell(worker, json.dumps(dataclasses.asdict(job)))
+    return worker
+
+
+def _tell(worker: subprocess.Popen[str], line: str) -> None:
+    assert worker.stdin is not None
+    try:
+        worker.stdin.write(line + "\n")
+        worker.stdin.flush()
+    except BrokenPipeError:
+        pass

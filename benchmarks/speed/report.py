@@ -1,0 +1,251 @@
+"""What came out of the races: a table, a JSON document with the machine's description, and a figure."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.speed.arms import ARMS
+from benchmarks.speed.race import Result
+from benchmarks.speed.tasks import Task, step_bytes, step_flops
+
+EXPLAINED = (
+    "Medians over rounds in which the arms took turns. *Ratio*: seconds of the fastest peer over those of varbench. "
+    "*Share of the limit*: the least time that the arithmetic of the steps takes (or the traffic of weights and "
+    "moments, where that is more) over the time taken, evaluation and curves included. *Compile*: the preparation less "
+    "one training."
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One race.
+
+    Attributes:
+        task, runs, steps: What was raced.
+        results: Every arm's.
+        floor: Seconds that the machine's measured limits leave for the arithmetic, or for the weights' traffic where
+            that is more.
+        bound: Which of the two it is.
+        share: `floor` over the seconds of varbench.
+        peer: The fastest arm that is not varbench.
+        ratio: Its median seconds over those of varbench.
+    """
+
+    task: str
+    runs: int
+    steps: int
+    results: tuple[Result, ...]
+    floor: float
+    bound: str
+    share: float | None
+    peer: str | None
+    ratio: float | None
+
+
+def row_of(task: Task, runs: int, results: list[Result], limits: dict[str, float]) -> Row:
+    """A race held against the machine's limits and the fastest peer."""
+    amount = runs * task.steps
+    arithmetic = amount * step_flops(task) / limits[task.precision]
+    # Weights that stay in a CPU's cache cross no memory bus: only a GPU's many lanes are bound by it.
+    traffic = amount * step_bytes(task) / limits["bytes"] if "bfloat16" in limits else 0.0
+    fine = {r.arm: r for r in results if not r.failed}
+    ours = fine.get("varbench")
+    peers = [r for r in fine.values() if ARMS[r.arm].peer]
+    peer = min(peers, key=lambda r: r.median, default=None)
+    return Row(
+        task=task.name,
+        runs=runs,
+        steps=task.steps,
+        results=tuple(results),
+        floor=max(arithmetic, traffic),
+        bound="arithmetic" if arithmetic >= traffic else "bandwidth",
+        share=max(arithmetic, traffic) / ours.median if ours else None,
+        peer=peer.arm if peer else None,
+        ratio=peer.median / ours.median if peer and ours else None,
+    )
+
+
+COLUMNS = (
+    "task",
+    "runs",
+    "steps",
+    "varbench, s",
+    "runs per s",
+    "share of the limit",
+    "fastest peer",
+    "its s",
+    "ratio",
+    "compile, s",
+)
+
+
+def table(rows: list[Row], limits: dict[str, float]) -> str:
+    """The races as a Markdown table."""
+    rates = [f"{limits[p] / 1e9:,.0f} GFLOP/s in {p} products" for p in ("float32", "bfloat16") if p in limits]
+    lines = [
+        f"Measured limits of the machine: {', '.join(rates)}, {limits['bytes'] / 1e9:,.0f} GB/s in a copy.",
+        "",
+        f"| {' | '.join(COLUMNS)} |",
+        "|:--|--:|--:|--:|--:|--:|:--|--:|--:|--:|",
+    ]
+    for row in rows:
+        of = {r.arm: r for r in row.results if not r.failed}
+        ours, peer = of.get("varbench"), of.get(row.peer or "")
+        cells = [row.task, f"{row.runs:,}", f"{row.steps:,}", *[""] * 7]
+        if ours:
+            cells[3:6] = f"{ours.median:.3g}", f"{row.runs / ours.median:,.3g}", f"{row.share:.0%} ({row.bound})"
+            cells[9] = f"{max(0.0, (ours.prepared or 0.0) - ours.median):.1f}"
+        if peer and ours:
+            cells[6:9] = ARMS[peer.arm].label, f"{peer.median:.3g}", f"{row.ratio:.2f} ×"
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def arms_table(rows: list[Row]) -> str:
+    """Seconds of every arm, as a Markdown table; a scaled time has a star."""
+    names = [name for name in ARMS if any(r.arm == name for row in rows for r in row.results)]
+    lines = [
+        "| task | runs | " + " | ".join(ARMS[name].label for name in names) + " |",
+        "|:--|--:|" + "--:|" * len(names),
+    ]
+    for row in rows:
+        of = {r.arm: r for r in row.results}
+        cells = []
+        for name in names:
+            result = of.get(name)
+            if result is None:
+                cells.append("")
+            elif result.failed:
+                cells.append("failed")
+            else:
+                cells.append(f"{result.median:.3g}{'*' if result.trained < row.runs else ''}")
+        lines.append(f"| {row.task} | {row.runs:,} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def write(rows: list[Row], limits: dict[str, float], about: dict[str, Any], wrong: list[str], folder: Path) -> None:
+    """Write `speed.json`, `README.md` and `throughput.svg` into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    document = {
+        "machine": about,
+        "limits": limits,
+        "races": [dataclasses.asdict(row) for row in rows],
+        "not comparable": wrong,
+    }
+    (folder / "speed.json").write_text(json.dumps(document, indent=1) + "\n")
+    command = f"python -m benchmarks.speed --platform {about['platform']}"
+    parts = [
+        f"# Speed on a {about['platform'].upper()}",
+        f"{about['kind']}, {about['cores']} cores; {about['processor']}. {about['started'][:10]}. Versions: "
+        + ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+        + f". Made by `{command}`.",
+        table(rows, limits),
+        EXPLAINED,
+        "## Seconds of every arm",
+        arms_table(rows),
+        "* scaled from fewer runs: the arm trains one after another.",
+        *(["## Not comparable", *wrong] if wrong else []),
+        "![Throughput](throughput.svg)",
+    ]
+    (folder / "README.md").write_text("\n\n".join(parts) + "\n")
+    _figure(rows, folder / "throughput.svg")
+
+
+def machine(platform: str) -> dict[str, Any]:
+    """Processor, cores, device and versions."""
+    import subprocess
+
+    code = (
+        "import json; from varbench.training.devices import device_facts; print(json.dumps(device_facts()))"
+        if platform == "gpu"
+        else "import json, os; os.environ['JAX_PLATFORMS'] = 'cpu'; "
+        "from varbench.training.devices import device_facts; print(json.dumps(device_facts()))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    facts = json.loads(told.stdout.splitlines()[-1])
+    return {
+        "platform": platform,
+        "kind": facts["kind"],
+        "processor": facts["processor"],
+        "cores": len(os.sched_getaffinity(0)),
+        "versions": _versions(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    from varbench.version import __version__
+
+    found = {"varbench": __version__}
+    for name in ("jax", "flax", "optax", "torch", "numpy"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _figure(rows: list[Row], path: Path) -> None:
+    """Runs per second against the number of runs, a panel per task; the knee of varbench is marked."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+    import seaborn as sns
+
+    sns.set_theme(style="whitegrid", context="paper")
+    tasks = list(dict.fromkeys(row.task for row in rows))
+    columns = min(4, len(tasks))
+    lines = -(-len(tasks) // columns)
+    figure, axes = plt.subplots(
+        lines, columns, figsize=(3.4 * columns, 2.9 * lines), squeeze=False, layout="constrained"
+    )
+    colours = dict(zip(ARMS, sns.color_palette("colorblind", len(ARMS)), strict=True))
+    for axis, name in zip(axes.flat, tasks, strict=False):
+        for arm in ARMS:
+            points = [
+                (row.runs, row.runs / r.median)
+                for row in rows
+                if row.task == name
+                for r in row.results
+                if r.arm == arm and not r.failed
+            ]
+            if not points:
+                continue
+            ours = arm == "varbench"
+            axis.plot(
+                *zip(*points, strict=True),
+                marker="o",
+                ms=4,
+                lw=2.4 if ours else 1.2,
+                color=colours[arm],
+                label=ARMS[arm].label,
+                zorder=3 if ours else 2,
+            )
+            if ours and len(points) > 1:
+                at = knee(points)
+                axis.axvline(at, color=colours[arm], lw=0.8, ls=":")
+        axis.set(xscale="log", yscale="log", title=name, xlabel="runs", ylabel="runs per second")
+    for axis in list(axes.flat)[len(tasks) :]:
+        axis.set_axis_off()
+    handles, labels = {}, []
+    for axis in axes.flat:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    labels = list(handles)
+    figure.legend(handles.values(), labels, loc="outside lower center", ncols=min(4, len(labels)), frameon=False)
+    figure.savefig(path)
+    plt.close(figure)
+
+
+def knee(points: list[tuple[int, float]]) -> int:
+    """The least number of runs at which the throughput is at least 80 % of the best."""
+    best = max(rate for _, rate in points)
+    return min(runs for runs, rate in points if rate >= 0.8 * best)

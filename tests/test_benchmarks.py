@@ -1,0 +1,87 @@
+"""The races of the speed benchmark: what they count, what they compare, and that a small one runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.speed.arms import ARMS
+from benchmarks.speed.race import Result, parity, race
+from benchmarks.speed.report import knee, row_of, table, write
+from benchmarks.speed.tasks import TASKS, step_bytes, step_flops
+
+ROOT = Path(__file__).parents[1]
+LIMITS = {"float32": 1e11, "bytes": 1e10}
+
+
+def result(arm: str, seconds: float, *, accuracy: float = 0.9, failed: str = "") -> Result:
+    return Result(arm, 2.0 * seconds, (seconds, seconds, 3.0 * seconds), (accuracy, accuracy + 0.01), 2, failed)
+
+
+def test_the_arithmetic_of_a_perceptron_is_that_of_its_formula() -> None:
+    # Forward, and the gradient of the weights, of every layer; the gradient of the inputs of all but the first.
+    a, b, c = 64 * 32, 32 * 32, 32 * 10
+    assert step_flops(TASKS["mlp-32"]) == 2 * 100 * (2 * (a + b + c) + b + c)
+    assert step_bytes(TASKS["mlp-32"]) == 24 * (a + b + c + 32 + 32 + 10)
+
+
+def test_a_convolution_counts_once_for_each_place_of_its_window() -> None:
+    places = (19 * 5 * 25, 10 * 75 * 25, 5 * 75 * 25, 125 * 10)
+    assert step_flops(TASKS["mnist1d-cnn"]) == 2 * 100 * (2 * sum(places) + sum(places[1:]))
+
+
+def test_varbench_is_held_against_the_fastest_peer_by_medians() -> None:
+    results = [result("torch", 9.0), result("jax", 6.0), result("jax-vmap", 1.0, failed="out of memory")]
+    row = row_of(TASKS["mlp-32"], 64, [*results, result("varbench", 2.0)], LIMITS)
+    assert (row.peer, row.ratio) == ("jax", 3.0)
+    assert row.share == pytest.approx(64 * 1000 * step_flops(TASKS["mlp-32"]) / 1e11 / 2.0)
+    assert "3.00 ×" in table([row], LIMITS)
+
+
+def test_a_race_of_unequal_trainings_is_named() -> None:
+    assert parity([result("torch", 1.0), result("varbench", 1.0)]) == []
+    (sentence,) = parity([result("torch", 1.0, accuracy=0.7), result("varbench", 1.0)])
+    assert "torch is -20.0 pp off varbench" in sentence
+    assert parity([result("torch", 1.0, accuracy=float("nan")), result("varbench", 1.0)])
+
+
+def test_the_knee_is_where_more_runs_hardly_help() -> None:
+    assert knee([(1, 10.0), (8, 70.0), (64, 81.0), (256, 100.0)]) == 64
+
+
+def test_every_arm_names_a_function_of_its_module() -> None:
+    for arm in ARMS.values():
+        module, function = arm.make.split(":")
+        source = (ROOT / f"{module.replace('.', '/')}.py").read_text()
+        assert f"def {function}(job: Job" in source
+
+
+def test_a_small_race_trains_the_same_network_and_writes_its_results(tmp_path: Path) -> None:
+    task = dataclasses.replace(TASKS["mlp-32"], steps=150, sample=2)
+    results = race(task, 2, ["jax", "varbench"], platform="cpu", repeats=1, say=lambda line: None)
+    assert [r.arm for r in results] == ["jax", "varbench"]
+    assert all(not r.failed and len(r.accuracies) == 2 and min(r.accuracies) > 0.8 for r in results)
+    assert parity(results) == []
+    about = {"platform": "cpu", "kind": "cpu", "processor": "x", "cores": 2, "versions": {"jax": "1"}, "started": "now"}
+    write([row_of(task, 2, results, LIMITS)], LIMITS, about, [], tmp_path)
+    document = json.loads((tmp_path / "speed.json").read_text())
+    assert document["races"][0]["results"][1]["arm"] == "varbench"
+    assert (tmp_path / "throughput.svg").read_text().startswith("<?xml")
+
+
+def test_an_arm_that_fails_is_told_and_stops_nothing() -> None:
+    task = dataclasses.replace(TASKS["mlp-32"], steps=5, hidden=(0,))
+    (broken,) = race(task, 1, ["jax"], platform="cpu", repeats=1, say=lambda line: None)
+    assert broken.failed
+
+
+def test_the_command_explains_itself() -> None:
+    words = [sys.executable, "-m", "benchmarks.speed", "--help"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "mlp-512" in done.stdout
