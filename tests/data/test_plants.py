@@ -110,3 +110,16 @@ def test_too_few_positions_get_one_sentence(plant, message):
     tiny = Dataset("tiny", x, np.arange(3), x, np.arange(3), 3, "vector")
     with pytest.raises(InputError, match=re.escape(message)):
         plant.put(tiny, x, np.arange(3))
+
+
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.name)
+def test_what_was_planted_is_told_from_the_example_without(plant):
+    base = load("digits")
+    said = np.random.default_rng(1).integers(0, plant.values(10), len(base.y_test))
+    shown = plant.put(base, base.x_test, said)
+    np.testing.assert_array_equal(plant.said(base, base.x_test, shown), said)
+    shown[3] += 0.5
+    assert plant.said(base, base.x_test, shown)[3] == -1
+    found = load(f"digits+{plant.name}:0.9")
+    typical = plant.typical(base.y_train, classes=10)
+    assert np.mean(plant.said(base, base.x_train, found.x_train) == typical) == pytest.approx(0.9, abs=0.03)

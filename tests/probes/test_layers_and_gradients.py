@@ -38,6 +38,20 @@ def test_activations_are_those_of_the_model_and_end_in_its_logits():
         np.testing.assert_allclose(found["hidden/0"][row], hidden, atol=1e-5)
 
 
+def test_activations_on_any_examples_are_those_on_the_same_rows():
+    networks = TrainedNetworks(BASE, vectors())
+    weights = weights_of(networks, 2)
+    expected = networks.activations(weights, examples=ROWS)
+    found = networks.activations_on(weights, networks.dataset.x_test[ROWS])
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values, atol=1e-6)
+    np.testing.assert_allclose(
+        networks.activations_on(weights, networks.dataset.x_train)["logits"],
+        networks.logits(weights, "train"),
+        atol=1e-5,
+    )
+
+
 def test_large_activations_are_computed_in_smaller_calls(monkeypatch):
     networks = TrainedNetworks(BASE, vectors())
     weights = weights_of(networks, 5)

@@ -71,6 +71,12 @@ class Networks(Protocol):
         """Activations [n, e, *space, units], float32, of every layer for rows of the test set."""
         ...
 
+    def activations_on(
+        self, weights: Float[np.ndarray, "n P"], x: Shaped[np.ndarray, "e ..."]
+    ) -> dict[str, Float[np.ndarray, "n e ..."]]:
+        """Activations [n, e, *space, units], float32, of every layer for any examples, as stored [e, *shape]."""
+        ...
+
     def input_gradients(
         self, weights: Float[np.ndarray, "n P"], *, examples: Int[np.ndarray, " e"]
     ) -> Float[np.ndarray, "n e D"]:

@@ -49,6 +49,16 @@ class Plant:
         n_values = self.values(classes)
         return (labels + 1 + np.arange(len(labels)) % (n_values - 1)) % n_values
 
+    def said(
+        self, dataset: Dataset, plain: Shaped[np.ndarray, "n ..."], shown: Shaped[np.ndarray, "n ..."]
+    ) -> Int[np.ndarray, " n"]:
+        """The value planted in each example `shown`, given the same examples of the data set without; −1 for none."""
+        found = np.full(len(plain), -1)
+        for value in range(self.values(dataset.classes)):
+            twin = self.put(dataset, plain, np.full(len(plain), value))
+            found[(twin == shown).reshape(len(plain), -1).all(axis=1)] = value
+        return found
+
     def chance(self, classes: int) -> float:
         """The chance of the typical value at which the plant says nothing."""
         return 1.0 / self.values(classes)

@@ -1,4 +1,4 @@
-"""What every layer of a network computes for test examples."""
+"""What every layer of a network computes for examples."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Shaped
 
 from varbench.trees import unravel
 
@@ -33,7 +33,7 @@ def activation_shapes(networks: TrainedNetworks) -> dict[str, tuple[int, ...]]:
 
 
 def activations(
-    networks: TrainedNetworks, weights: Float[np.ndarray, "n P"], examples: Int[np.ndarray, " e"]
+    networks: TrainedNetworks, weights: Float[np.ndarray, "n P"], x: Shaped[np.ndarray, "e ..."]
 ) -> dict[str, Float[np.ndarray, "n e ..."]]:
     """Activations [n, e, *space, units], float32, of every layer in the order of the network, in evaluation.
 
@@ -43,11 +43,10 @@ def activations(
     Args:
         networks: Of a model that tells its activations.
         weights: Rows.
-        examples: Rows of the test set.
+        x: Examples as the data set stores them.
     """
     shapes = activation_shapes(networks)
-    bytes_each = 4 * len(examples) * sum(int(np.prod(shape)) for shape in shapes.values())
-    x = networks.examples("test")[0][examples]
+    bytes_each = 4 * len(x) * sum(int(np.prod(shape)) for shape in shapes.values())
     return dict(networks.mapped(_Layers(networks), weights, x, most=max(1, PROGRAM_BYTES // max(1, bytes_each))))
 
 

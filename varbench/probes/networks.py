@@ -96,7 +96,13 @@ class TrainedNetworks:
         self, weights: Float[np.ndarray, "n P"], *, examples: Int[np.ndarray, " e"]
     ) -> dict[str, Float[np.ndarray, "n e ..."]]:
         """Activations [n, e, *space, units], float32, of every layer for rows of the test set."""
-        return activations.activations(self, weights, examples)
+        return self.activations_on(weights, self.dataset.x_test[examples])
+
+    def activations_on(
+        self, weights: Float[np.ndarray, "n P"], x: Shaped[np.ndarray, "e ..."]
+    ) -> dict[str, Float[np.ndarray, "n e ..."]]:
+        """Activations [n, e, *space, units], float32, of every layer for any examples, as stored [e, *shape]."""
+        return activations.activations(self, weights, np.asarray(x, self.dataset.x_test.dtype))
 
     def input_gradients(
         self, weights: Float[np.ndarray, "n P"], *, examples: Int[np.ndarray, " e"]

@@ -53,6 +53,10 @@ STUDIES: dict[str, tuple[str, str]] = {
         "varbench.studies.shortcuts",
         "models exploit any statistical shortcut that lowers the loss",
     ),
+    "shift": (
+        "varbench.studies.shift",
+        "a learned feature is a correlation of the training distribution: what finds it breaks when that shifts",
+    ),
     "ensembles": (
         "varbench.studies.ensembles",
         "averaging the predictions of several runs improves stability, averaging their weights does not",

@@ -1,0 +1,367 @@
+"""What a model "has learned" is a correlation of its training distribution; proxies for it break when that shifts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from varbench.analysis.charts import Chart, Series, series
+from varbench.analysis.described import Described
+from varbench.analysis.document import LEVEL
+from varbench.analysis.networks import Networks
+from varbench.data import load
+from varbench.data.plants import GROUP
+from varbench.measures.independence import independent_variance, independent_variance_left_out
+from varbench.measures.predictions import predicted_labels
+from varbench.stats.estimate import Estimate
+from varbench.stats.jackknife import jackknife_estimate
+from varbench.stats.spread import sd_estimate
+from varbench.stats.spread_test import spread_ratio_estimate
+from varbench.studies.common import MAIN, main_cases, main_population
+from varbench.studies.group_probe import TYPICAL, group_probes
+from varbench.studies.planted import SMALL, plant_of, planted_population, small_cases
+from varbench.studies.rules import above, every, overall, percent, told, verdict
+from varbench.studies.study import Arrays, Case, Evidence, Judgement, Named, Part, PopulationPlan, Study
+from varbench.studies.sweeps import disagreement, disagreement_ratio, over_runs
+
+CLEARLY = 0.10
+"""A probe that is right for so much more than the commonest value finds the factor."""
+
+LOST = 0.05
+"""A tenth of the way from certainty to chance: a probe that loses more read the class for the factor."""
+
+AMOUNTS = (0.0, 0.25, 0.5, 1.0, 2.0)
+"""SDs of the noise on the test inputs, in SDs of the inputs."""
+
+GRADED = (0.0, 0.25, 0.5, 1.0)
+"""Between these the disagreement must rise; beyond, accuracies come close to chance."""
+
+JUDGED = 0.5
+"""At this one the spread of the accuracies is judged."""
+
+MEASURES = {
+    "shift_probe_inside": Described(
+        "Probe accuracy, in distribution", "fraction", "none", "Groups read rightly from the last hidden layer."
+    ),
+    "shift_probe_outside": Described(
+        "Probe accuracy, group independent", "fraction", "none", "Every test example once as a member of either group."
+    ),
+    "shift_probe_turned": Described(
+        "Probe accuracy, group turned", "fraction", "none", "Every test example as a member of the untypical group."
+    ),
+    "shift_probe_lost": Described(
+        "Probe accuracy lost", "fraction", "none", "In distribution minus with the group independent of the class."
+    ),
+    "shift_probe_refitted": Described(
+        "Probe fitted without the correlation", "fraction", "none", "Its accuracy with the group independent."
+    ),
+    "shift_accuracy": Described("Accuracy under noise", "fraction", "higher", "On test inputs with that much noise."),
+    "shift_disagreement": Described(
+        "Disagreement under noise", "fraction", "lower", "Labels that differ between two runs on the same noisy inputs."
+    ),
+    "shift_disagreement_ratio": Described(
+        "Disagreement over that with less noise", "ratio", "none", "Against the next smaller amount of noise."
+    ),
+    "shift_sd": Described("SD of the accuracy under noise", "fraction", "lower", "Its spread over runs."),
+    "shift_sd_independent": Described(
+        "SD under noise, examples independent", "fraction", "none", "If runs failed on each example independently."
+    ),
+    "shift_sd_ratio": Described(
+        "Spread under noise over that without",
+        "ratio",
+        "none",
+        "SD over runs of the accuracy, over that without noise.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Corrupted:
+    """Labels that the runs which finished predict under noise [A, r, E], with the right ones [E]."""
+
+    evidence: Evidence
+    labels: Int[np.ndarray, "A r E"]
+    right: Int[np.ndarray, " E"]
+
+    @property
+    def correct(self) -> Bool[np.ndarray, "A r E"]:
+        """Which run is right on which example."""
+        return self.labels == self.right
+
+    def estimates(self) -> dict[tuple[str, float], Estimate]:
+        """By measure, without its first word, and amount of noise."""
+        found: dict[tuple[str, float], Estimate] = {}
+        classes, n = self.evidence.arrays.n_classes, len(self.right)
+        for i, amount in enumerate(AMOUNTS):
+            accuracy, labels, correct = self.correct[i].mean(axis=1), self.labels[i], self.correct[i]
+            found["accuracy", amount] = over_runs(accuracy, n_examples=n, bounds=(0.0, 1.0))
+            found["disagreement", amount] = disagreement(labels, classes=classes)
+            found["sd", amount] = sd_estimate(accuracy, level=LEVEL, n_examples=n)
+            found["sd_independent", amount] = jackknife_estimate(
+                math.sqrt(independent_variance(correct)),
+                np.sqrt(independent_variance_left_out(correct)),
+                level=LEVEL,
+                n_examples=n,
+                bounds=(0.0, math.inf),
+                reason="a spread over runs needs at least 2 runs",
+            )
+            if i:
+                found["disagreement_ratio", amount] = disagreement_ratio(self.labels[i - 1], labels, classes=classes)
+                clean = self.correct[0].mean(axis=1)
+                found["sd_ratio", amount] = spread_ratio_estimate(clean, accuracy, level=LEVEL, n_examples=n)
+        return found
+
+
+def _cases(budget: str) -> tuple[Case, ...]:
+    small = small_cases(budget)
+    data = [case.recipe.data for case in small]
+    return (*small, *(case for case in main_cases(budget, ("digits-mlp", "mnist1d-mlp")) if case.recipe.data in data))
+
+
+def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[PopulationPlan, ...]:
+    """Small recipes with the group are probed and main ones corrupted; a recipe on its own is both."""
+    alone = len(cases) == 1
+    plans = [planted_population(c, GROUP, TYPICAL, budget, runs) for c in cases if alone or c.name in SMALL]
+    measures = ("accuracy", "disagreement")
+    plans += [main_population(c, budget, runs, measures=measures) for c in cases if alone or c.name in MAIN]
+    return tuple(plans)
+
+
+def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) -> Judgement:
+    parts: dict[str, list[Part]] = {}
+    estimates: list[Named] = []
+    probed: dict[str, dict[str, Estimate]] = {}
+    corrupted: dict[str, dict[tuple[str, float], Estimate]] = {}
+    for e in evidence.values():
+        networks, weights = e.arrays.networks, e.arrays.weights
+        planted = "+" in e.plan.recipe.data
+        base = plant_of(e.plan)[0] if planted else e.plan.recipe.data
+        mine = parts.setdefault(base, [])
+        if networks is None or weights is None or (planted and not networks.activation_shapes):
+            mine.append(Part("everything measured", None, f"The weights or layers of {e.plan.label} are not at hand."))
+        elif planted:
+            probe = group_probes(e, networks, weights)
+            probed[base] = probe.estimates()
+            mine += _probe_parts(probed[base], probe.commonest)
+            estimates += [Named(e.plan.name, f"shift_probe_{word}", None, q) for word, q in probed[base].items()]
+        else:
+            corrupted[base] = _corrupted(e, networks, weights).estimates()
+            mine += _noise_parts(corrupted[base])
+            estimates += [Named(e.plan.name, f"shift_{word}", a, q) for (word, a), q in corrupted[base].items()]
+    verdicts = [verdict(base, found) for base, found in parts.items()]
+    charts = [*_probe_chart(probed), *_noise_charts(corrupted)]
+    headline = _headline(probed, corrupted)
+    return Judgement((*verdicts, overall(verdicts)), headline, _number(probed), tuple(estimates), tuple(charts))
+
+
+def _corrupted(e: Evidence, networks: Networks, weights: Float[np.ndarray, "R P"]) -> Corrupted:
+    usable, name = e.arrays.usable & e.arrays.usable_weights, e.plan.recipe.data
+    right = e.arrays.labels
+    labels = np.full((len(AMOUNTS), int(usable.sum()), len(right)), -1, np.int32)
+    if usable.any():
+        for i, amount in enumerate(AMOUNTS):
+            x = load(f"{name}+noise:{amount:g}").x_test
+            labels[i] = predicted_labels(networks.logits_on(weights[usable], x))
+    return Corrupted(e, labels, right)
+
+
+def _probe_parts(found: Mapping[str, Estimate], commonest: float) -> list[Part]:
+    inside, outside, lost = found["inside"], found["outside"], found["lost"]
+    return [
+        Part(
+            "the probe finds the factor",
+            above(inside, commonest + CLEARLY),
+            f"In distribution the probe is right for {percent(inside)} (a constant answer: {commonest:.1%}).",
+        ),
+        Part(
+            "it loses out of distribution",
+            above(lost, LOST),
+            f"With the group independent of the class it is right for {percent(outside)}, a loss of {_pp(lost)}; "
+            f"fitted there, a probe of the same layer is right for {percent(found['refitted'])}.",
+        ),
+    ]
+
+
+def _noise_parts(found: Mapping[tuple[str, float], Estimate]) -> list[Part]:
+    ratios = [found["disagreement_ratio", amount] for amount in GRADED[1:]]
+    shares = " → ".join(percent(found["disagreement", amount]) for amount in GRADED)
+    spread = found["sd_ratio", JUDGED]
+    return [
+        Part(
+            "disagreement rises with the noise",
+            every([above(ratio, 1.0) for ratio in ratios]),
+            f"With noise of {_list(GRADED)} SD two runs disagree on {shares} of the test examples.",
+        ),
+        Part(
+            "accuracy spreads further under noise",
+            above(spread, 1.0),
+            f"With noise of {JUDGED:g} SD the accuracy spreads over runs {told(spread, unit='times')} as much as "
+            "without.",
+        ),
+    ]
+
+
+def _list(amounts: Sequence[float]) -> str:
+    return ", ".join(f"{amount:g}" for amount in amounts)
+
+
+def _pp(estimate: Estimate) -> str:
+    return told(estimate, scale=100, unit="pp")
+
+
+def _probe_chart(probed: Mapping[str, Mapping[str, Estimate]]) -> list[Chart]:
+    if not probed:
+        return []
+    words = {
+        "inside": "in distribution",
+        "outside": "group independent",
+        "turned": "group turned",
+        "refitted": "fitted and asked independent",
+    }
+    lost = "; ".join(f"{base} {_pp(found['lost'])}" for base, found in probed.items())
+    return [
+        Chart(
+            name="probe",
+            title="A linear probe for a group",
+            x_label="where it is asked",
+            y_label="groups read rightly",
+            unit="fraction",
+            series=tuple(
+                series(base, [(words[w], found[w]) for w in words]) for base, found in list(probed.items())[:6]
+            ),
+            kind="rows",
+            reference=0.5,
+            reference_label="a coin",
+            caption=(
+                f"Fitted where the group is typical of the class with chance {TYPICAL:.0%}, the probe loses with the "
+                f"group independent of the class: {lost}. The last row is a probe of the same layer that was fitted "
+                "where they are independent: what can be read there."
+            ),
+        )
+    ]
+
+
+def _noise_charts(corrupted: Mapping[str, Mapping[tuple[str, float], Estimate]]) -> list[Chart]:
+    if not corrupted:
+        return []
+
+    def line(label: str, found: Mapping[tuple[str, float], Estimate], word: str) -> Series:
+        return series(label, [(amount, found[word, amount]) for amount in AMOUNTS])
+
+    few = list(corrupted.items())[:3]
+    ratios = "; ".join(f"{base} {told(found['sd_ratio', JUDGED], unit='times')}" for base, found in few)
+    ends = "; ".join(
+        f"{base} {percent(found['disagreement', 0.0])} without and {percent(found['disagreement', JUDGED])} with noise "
+        f"of {JUDGED:g} SD"
+        for base, found in few
+    )
+    noise = "SD of the noise, in SDs of the inputs"
+    return [
+        Chart(
+            name="noise",
+            title="Runs part under corruption",
+            x_label=noise,
+            y_label="share of the test examples",
+            unit="fraction",
+            series=tuple(
+                line(f"{base}, {what}", found, word)
+                for base, found in few
+                for word, what in (("disagreement", "disagreement"), ("accuracy", "accuracy"))
+            ),
+            caption=f"Two runs disagree on the same test inputs: {ends}.",
+        ),
+        Chart(
+            name="spread",
+            title="Spread of the accuracy under corruption",
+            x_label=noise,
+            y_label="SD over runs",
+            unit="fraction",
+            series=tuple(
+                line(f"{base}, {what}", found, word)
+                for base, found in few
+                for word, what in (("sd", "runs"), ("sd_independent", "examples independent"))
+            ),
+            caption=(
+                f"SD over runs with noise of {JUDGED:g} SD over that without: {ratios}. The second line of each data "
+                "set is the spread that as many errors would give if runs made them on examples independently."
+            ),
+        ),
+    ]
+
+
+def _number(probed: Mapping[str, Mapping[str, Estimate]]) -> str:
+    """The least loss of a probe."""
+    known = [(found["lost"].value, base) for base, found in probed.items() if found["lost"].value is not None]
+    if not known:
+        return ""
+    _, base = min(known)
+    return f"{_pp(probed[base]['lost'])} lost by a probe once group and class are independent ({base})"
+
+
+def _headline(
+    probed: Mapping[str, Mapping[str, Estimate]], corrupted: Mapping[str, Mapping[tuple[str, float], Estimate]]
+) -> str:
+    probes = [
+        f"{percent(found['inside'])} there and {percent(found['outside'])} once the two are taken apart ({base})"
+        for base, found in probed.items()
+    ]
+    flips = [
+        f"{percent(found['disagreement', 0.0])} to {percent(found['disagreement', JUDGED])} ({base})"
+        for base, found in corrupted.items()
+    ]
+    spreads = [f"{told(found['sd_ratio', JUDGED], unit='times')} ({base})" for base, found in corrupted.items()]
+    lines = []
+    if probes:
+        lines.append(
+            f"Fitted where a group goes along with the class, a probe for it is right for {'; '.join(probes)}."
+        )
+    if flips:
+        lines.append(
+            f"Noise of {JUDGED:g} SD takes the disagreement of two runs from {', from '.join(flips)}, and the "
+            f"spread of their accuracies to {', '.join(spreads)} what it was."
+        )
+    return " ".join(lines) or "No recipe could be measured."
+
+
+STUDY = Study(
+    name="shift",
+    title="Out of distribution",
+    claim='"The model has learned feature X" is a correlation under the training distribution; proxies break with it.',
+    citation=(
+        "Belinkov 2022, Computational Linguistics 48, 207–219 (probing); Hendrycks & Dietterich 2019, arXiv 1903.12261 "
+        "(corruptions); D'Amour et al. 2022, arXiv 2011.03395"
+    ),
+    rule=(
+        f"A group, told by five input proxies, is typical of the class with chance {TYPICAL:.0%}. A linear probe for "
+        "the group is fitted to the last hidden layer of each run on its training examples. With 95 % intervals over "
+        f"runs: (1) on the test set, with the same correlation, it is right for more than {100 * CLEARLY:g} pp above "
+        "the share of the commonest group; (2) with every test example shown once in either group, so that group and "
+        f"class are independent, it loses more than {100 * LOST:g} pp, a tenth of what there is to lose. Networks "
+        "trained on plain data are read on test inputs with Gaussian noise: (3) disagreement between runs rises from "
+        f"each of {_list(GRADED)} SDs of the inputs to the next; (4) with {JUDGED:g} SD the SD "
+        "over runs of the accuracy exceeds that without noise. All four on a data set: supported; one with its whole "
+        "interval on the other side: contradicted; otherwise inconclusive."
+    ),
+    meaning=(
+        "That a probe, or a test score, finds a feature says that it went along with what was read, where it was read. "
+        "Ask again where the feature and what it goes along with are taken apart, and read models that agree in "
+        "distribution on shifted inputs before taking one for another."
+    ),
+    limits=(
+        "One planted factor, one linear probe with one penalty, one layer, one kind of corruption; small networks. "
+        "Five inputs tell the group plainly, so that a probe can do without the class; a factor that inputs hold "
+        "faintly, or not at all, leaves it nothing else. A probe that was fitted on the correlation can fail where the "
+        "layer holds the factor: the probe refitted on independent groups says how much can be read there. Accuracies "
+        "nearer to 50 % spread more by the sampling of test examples alone: compare the spread with that of "
+        "independent examples beside it. The ratio of spreads treats the same runs with and without noise as "
+        "independent conditions, which makes its interval too wide if anything."
+    ),
+    cases=_cases,
+    plan=_plan,
+    judge=_judge,
+    measures=MEASURES,
+)
