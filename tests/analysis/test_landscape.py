@@ -119,6 +119,9 @@ def test_slices_pass_through_the_runs():
         truth = 0.5 * (weights[run] ** 2).sum()
         assert abs(point - truth) <= away * np.linalg.norm(weights[run]) + 0.5 * away**2 + 1e-2
         assert away <= np.hypot(*spacing) / 2
+    ways = np.array(plane["tracks"])
+    assert ways.shape == (3, 3, 2)
+    np.testing.assert_allclose(ways[:, -1], plane["runs"], atol=1e-3)
     curved = np.diff(np.array(plane["train_loss"]), 2, axis=1)
     np.testing.assert_allclose(curved, spacing[0] ** 2, rtol=0.05)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from varbench.measures.slices import line, plane_points, plane_through, plane_ticks
+from varbench.measures.slices import line, plane_places, plane_points, plane_through, plane_ticks
 
 
 def runs(seed, size=9):
@@ -51,3 +51,15 @@ def test_a_line_passes_through_both_runs_exactly_and_beyond():
     assert points[1].tobytes() == b.tobytes()
     np.testing.assert_allclose(points[2], (a + b) / 2, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(points[3], 2 * b - a, rtol=1e-5, atol=1e-6)
+
+
+@given(st.integers(0, 1000))
+def test_places_are_those_of_points_in_the_plane_and_of_the_nearest_one_for_others(seed):
+    weights = runs(seed)
+    plane = plane_through(*weights)
+    places = np.random.default_rng(seed).normal(size=(4, 2))
+    inside = plane_points(plane, places).astype(float)
+    np.testing.assert_allclose(plane_places(plane, inside), places, atol=1e-5)
+    other = np.random.default_rng(seed + 1).normal(size=inside.shape)
+    upright = other - other @ plane.axes.T @ plane.axes
+    np.testing.assert_allclose(plane_places(plane, inside + upright), places, atol=1e-5)

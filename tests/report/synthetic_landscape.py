@@ -43,6 +43,7 @@ def plots(rng: np.random.Generator, *, pairs: int = 4) -> dict[str, Any]:
                 "x": x.tolist(),
                 "y": y.tolist(),
                 "runs": places.tolist(),
+                "tracks": (np.linspace(0.2, 1.0, 5)[:, None] * places[:, None]).tolist(),
                 "train_loss": plane.tolist(),
                 "test_loss": (plane + 0.3).tolist(),
             },

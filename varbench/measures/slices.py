@@ -69,3 +69,8 @@ def plane_ticks(plane: Plane, *, points: int, margin: float) -> tuple[Float[np.n
 def plane_points(plane: Plane, places: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n P"]:
     """The weights at coordinates in the plane."""
     return (plane.origin + places @ plane.axes).astype(np.float32)
+
+
+def plane_places(plane: Plane, weights: Float[np.ndarray, "n P"]) -> Float[np.ndarray, "n 2"]:
+    """Coordinates of the point of the plane that is nearest to each of some weights: their own for points in it."""
+    return (weights.astype(np.float64) - plane.origin) @ plane.axes.T

@@ -49,6 +49,10 @@ STUDIES: dict[str, tuple[str, str]] = {
         "varbench.studies.convex_control",
         "linear models have one global minimum, networks have many",
     ),
+    "landscape": (
+        "varbench.studies.landscape",
+        "bad points are saddles, flat regions slow training, sharp minima generalize worse, good minima are joined",
+    ),
     "shortcuts": (
         "varbench.studies.shortcuts",
         "models exploit any statistical shortcut that lowers the loss",

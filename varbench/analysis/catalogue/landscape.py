@@ -17,7 +17,7 @@ from varbench.analysis.plotdata import plot_data, rounded
 from varbench.analysis.population import PopulationArrays
 from varbench.measures.curvature import Curvature
 from varbench.measures.separation import ulp_triples
-from varbench.measures.slices import line, plane_points, plane_through, plane_ticks
+from varbench.measures.slices import line, plane_places, plane_points, plane_through, plane_ticks
 from varbench.stats.estimate import UNBOUNDED, Estimate
 from varbench.stats.mean import mean_estimate
 
@@ -111,7 +111,10 @@ def landscape_points(population: PopulationArrays) -> dict[str, Any] | None:
 
 @plot_data("slices", needs=_NEEDS)
 def loss_slices(population: PopulationArrays) -> dict[str, Any] | None:
-    """Training and test loss on the line through the first two runs and on the plane through the first three."""
+    """Training and test loss on the line through the first two runs and on the plane through the first three.
+
+    `tracks` [3, S, 2]: where in the plane the snapshots of the three runs come closest to it.
+    """
     rows = _rows(population)
     if len(rows) < 2:
         return None
@@ -126,6 +129,7 @@ def loss_slices(population: PopulationArrays) -> dict[str, Any] | None:
             "x": rounded(x),
             "y": rounded(y),
             "runs": rounded(plane.places),
+            "tracks": [rounded(plane_places(plane, _snapshots(population)[row])) for row in rows[:3]],
             **{name: [row[name] for row in columns] for name in columns[0]},
         }
     return found
@@ -174,9 +178,13 @@ def _steps(population: PopulationArrays) -> Int[np.ndarray, " S"]:
     return population.snapshot_steps
 
 
-def _final(population: PopulationArrays, rows: Int[np.ndarray, " r"]) -> Float[np.ndarray, "r P"]:
+def _snapshots(population: PopulationArrays) -> Float[np.ndarray, "R S P"]:
     assert population.snapshots is not None
-    return population.snapshots[rows, -1]
+    return population.snapshots
+
+
+def _final(population: PopulationArrays, rows: Int[np.ndarray, " r"]) -> Float[np.ndarray, "r P"]:
+    return _snapshots(population)[rows, -1]
 
 
 def _losses(population: PopulationArrays, weights: Float[np.ndarray, "n P"]) -> dict[str, Any]:

@@ -121,6 +121,10 @@ def _plane_panel(
     axes.contourf(x, y, loss, levels=levels, colors=colors)
     lines = axes.contour(x, y, loss, levels=levels[1:-1:2], colors="white", linewidths=0.6)
     axes.clabel(lines, fmt=lambda value: number(float(value)), fontsize=SMALL - 1)
+    for track in plane.get("tracks") or []:
+        path = np.array(track, dtype=float)
+        axes.plot(path[:, 0], path[:, 1], color="#222222", linewidth=1.0, marker=".", markersize=3, alpha=0.8)
+    axes.set(xlim=(x.min(), x.max()), ylim=(y.min(), y.max()))
     _runs(axes, places, entry.get("run") or [0, 1, 2])
     number_axis(axes.xaxis, "", bins=5)
     number_axis(axes.yaxis, "", bins=5)
@@ -154,6 +158,7 @@ KIND = FigureKind(
     reading=(
         "The loss at weights that no run has: on the straight line through two runs, and on the plane through three. "
         "A ridge between runs says that they lie in different basins as they stand (relabeled neurons count as "
-        "different). Contours are spaced evenly in the logarithm; distances are those of the weights."
+        "different). Contours are spaced evenly in the logarithm; distances are those of the weights. The lines show "
+        "where the runs came from, seen from above: off the plane, the loss on the way was another one."
     ),
 )

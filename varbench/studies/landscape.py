@@ -1,0 +1,299 @@
+"""The loss landscape: saddles, flat stretches, sharp minima, many minima, and what joins them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from varbench.analysis.described import Described
+from varbench.data import load
+from varbench.errors import InputError
+from varbench.studies import hyperparameters
+from varbench.studies.landscape_charts import charts
+from varbench.studies.landscape_points import BAD, FORMS, SWEPT, WIDTHS, Along, Found, Group, Shown, along, measured
+from varbench.studies.rules import above, below, every, overall, told, verdict
+from varbench.studies.study import Arrays, Case, Evidence, Judgement, Named, Part, PopulationPlan, Study
+from varbench.training.design import Design, together
+from varbench.training.recipe import Recipe
+
+SNAPSHOTS = {"smoke": 6, "standard": 9, "full": 16}
+RUNS = {"smoke": 4, "standard": 8, "full": 32}
+BATCH_STEPS = {"smoke": 40, "standard": 200, "full": 2000}
+"""Steps of the full batches, and of the small ones beside them."""
+
+LANES = 4
+"""Runs side by side in one program with full batches: more of them leave the cache."""
+
+FEWEST_LANES = 16
+"""Fewer runs than this fill a program of their own."""
+
+FACTOR = 4
+"""Units of the wide network over those of the base, and of the base over those of the narrow one."""
+
+APART = 0.01
+"""Two minima are not one where the loss between them rises by more than this share of ln K."""
+
+GOOD = 0.1
+"""A minimum is good, and two are joined, below this share of the loss of guessing, ln K."""
+
+OWN = {
+    "narrow": f"units ÷ {FACTOR}",
+    "wide": f"units × {FACTOR}",
+    "small-batch": "learning rate × 5, few steps",
+    "full-batch": "learning rate × 5, few steps, full batches",
+}
+
+MEASURES = {
+    "landscape_saddle": Described(
+        "Negative curvature, bad minus good points",
+        "fraction",
+        "none",
+        "Share of negative curvature where the training loss is above half of its initial value, minus elsewhere.",
+    ),
+    "landscape_lowest": Described(
+        "Lowest curvature at bad points", "none", "none", "Smallest eigenvalue of the Hessian of the training loss."
+    ),
+    "landscape_progress": Described(
+        "Gradient against progress", "none", "none", "Kendall's correlation of gradient norm and loss lost per step."
+    ),
+    "landscape_between": Described(
+        "Sharpness against test loss, recipes", "none", "none", "Kendall's correlation over recipes, at matched levels."
+    ),
+    "landscape_within": Described(
+        "Sharpness against test loss, runs", "none", "none", "Kendall's correlation over runs, mean over the recipes."
+    ),
+    "landscape_rescaled": Described(
+        "Sharpness of the same function",
+        "ratio",
+        "none",
+        "λ_max with layers scaled against each other, over that of the run.",
+    ),
+    "landscape_batch": Described(
+        "Sharpness, full over small batch", "ratio", "none", "λ_max at equal steps, geometric mean over matched runs."
+    ),
+    "landscape_batch_loss": Described(
+        "Test loss, full minus small batch", "nats", "none", "At equal steps, mean over matched runs."
+    ),
+    "landscape_raw": Described("Barrier", "nats", "lower", "Rise of the training loss between two runs."),
+    "landscape_aligned": Described(
+        "Barrier, aligned", "nats", "lower", "The same after hidden units were relabeled to match."
+    ),
+    "landscape_width": Described(
+        "Aligned barrier, wide minus narrow", "nats", "none", "Mean over pairs of runs of the same levels."
+    ),
+}
+
+
+def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[PopulationPlan, ...]:
+    plans = []
+    for case in cases:
+        swept = hyperparameters.STUDY.plan([case], budget, runs)
+        for word in SWEPT:
+            (plan,) = (p for p in swept if p.name == f"hyper-{case.name}-{word}")
+            snapshots = SNAPSHOTS[budget] if word == "base" else 0
+            plans.append(dataclasses.replace(plan, snapshots=snapshots, measures=("accuracy", "loss", "train_loss")))
+        for word, recipe in _own(case, budget).items():
+            plans.append(
+                PopulationPlan(
+                    f"landscape-{case.name}-{word}",
+                    f"{case.label}, {OWN[word]}",
+                    recipe,
+                    _design(recipe, RUNS[budget] if runs is None else runs, word),
+                    description=OWN[word],
+                    measures=("accuracy", "loss", "train_loss"),
+                    plots=False,
+                )
+            )
+    return tuple(plans)
+
+
+def _own(case: Case, budget: str) -> dict[str, Recipe]:
+    base, examples = case.recipe, len(load(case.recipe.data).y_train)
+    if base.hidden is None:
+        raise InputError(f"the study of the landscape varies the hidden layers of {case.label}: give recipe.hidden")
+    few = min(BATCH_STEPS[budget], base.total_steps(examples))
+    fast = base.replace(lr=base.lr * hyperparameters.RATE, steps=few)
+    return {
+        "narrow": base.replace(hidden=tuple(max(1, units // FACTOR) for units in base.hidden)),
+        "wide": base.replace(hidden=tuple(FACTOR * units for units in base.hidden)),
+        "small-batch": fast,
+        "full-batch": fast.replace(batch_size=base.drawn_examples(examples)),
+    }
+
+
+def _design(recipe: Recipe, runs: int, word: str) -> Design:
+    """All sources vary; the small batches, which share the program of the base, keep its lanes."""
+    design = together(runs, sources=recipe.active_sources())
+    own = runs if runs < FEWEST_LANES else 0
+    lanes = {"small-batch": 0, "full-batch": LANES}.get(word, own)
+    return Design(design.kind, design.sources, tuple({**levels, "width": lanes} for levels in design.levels))
+
+
+def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) -> Judgement:
+    verdicts, estimates, numbers = [], [], []
+    shown: dict[str, tuple[Group, Along | None, Found]] = {}
+    for name, group in _groups(evidence).items():
+        if any(e.arrays.weights is None or e.arrays.networks is None for e in group.values()):
+            verdicts.append(verdict(name, [Part("everything measured", None, "The weights were not kept.")]))
+            continue
+        label = group["base"].plan.label.rpartition(", ")[0]
+        points = along(group["base"])
+        found = measured(group, points)
+        parts = _parts(group, found)
+        shown[label] = (group, points, found)
+        verdicts.append(verdict(name, [part for part, _ in parts]))
+        numbers += [(part.holds, f"{number} ({label})") for part, number in parts]
+        estimates += [Named(name, m, None, q) for m, q in found.items() if m in MEASURES]
+        for word in WIDTHS:
+            estimates += [Named(group[word].plan.name, f"landscape_{f}", None, found[f"{f} {word}"]) for f in FORMS]
+    return Judgement(
+        (*verdicts, overall(verdicts)), _headline(shown), _number(numbers), tuple(estimates), charts(shown)
+    )
+
+
+def _groups(evidence: Mapping[str, Evidence]) -> dict[str, dict[str, Evidence]]:
+    """Name of the base → word → evidence."""
+    found = {}
+    for name in evidence:
+        if name.startswith("hyper-") and name.endswith("-base"):
+            case = name.removeprefix("hyper-").removesuffix("-base")
+            group = {word: evidence.get(f"hyper-{case}-{word}") for word in SWEPT}
+            group |= {word: evidence.get(f"landscape-{case}-{word}") for word in OWN}
+            found[name] = {word: e for word, e in group.items() if e is not None}
+    return found
+
+
+def _parts(group: Group, found: Found) -> list[tuple[Part, str]]:
+    """The conditions of the rule in its order, each with its number for the table of claims."""
+    guessing = float(np.log(group["base"].arrays.n_classes))
+    low, apart = GOOD * guessing, APART * guessing
+    saddle, lowest, rank = (found[f"landscape_{m}"] for m in ("saddle", "lowest", "progress"))
+    between, within, other = (found[f"landscape_{m}"] for m in ("between", "within", "rescaled"))
+    batch, loss = found["landscape_batch"], found["landscape_batch_loss"]
+    trained, raw, aligned, width = (found[m] for m in ("train loss", "raw wide", "aligned wide", "landscape_width"))
+    rows: list[tuple[str, bool | None, str, str]] = [
+        (
+            "bad points curve down",
+            every([above(saddle, 0.0), below(lowest, 0.0)]),
+            (
+                "While the training loss is above half of its initial value, the share of negative curvature is "
+                f"{told(saddle, scale=100, unit='pp')} larger than afterwards, and λ_min is {told(lowest, digits=2)}."
+            ),
+            f"{told(saddle, scale=100, unit='pp')} more negative curvature at bad points",
+        ),
+        (
+            "flat stretches are slow",
+            above(rank, 0.0),
+            f"Along a run, the rank correlation of gradient norm and loss lost per step is {told(rank, digits=2)}.",
+            f"{told(rank, digits=2)} rank correlation of gradient and progress",
+        ),
+        (
+            "sharper recipes generalize worse",
+            above(between, 0.0),
+            (
+                f"Over {len(SWEPT)} recipes, the rank correlation of sharpness and test loss is "
+                f"{told(between, digits=2)}; over the runs of a recipe it is {told(within, digits=2)}. The same "
+                f"function with its layers scaled against each other is {told(other)} times as sharp."
+            ),
+            f"{told(between, digits=2)} rank correlation of sharpness and test loss",
+        ),
+        (
+            "full batches end sharper and worse",
+            every([above(batch, 1.0), above(loss, 0.0)]),
+            (
+                f"At equal steps, full batches end {told(batch, digits=2)} times as sharp as small ones, and their "
+                f"test loss is other by {told(loss, digits=3, unit='nats')}."
+            ),
+            f"× {told(batch, digits=2)}: sharpness by full batches",
+        ),
+        (
+            "many good minima",
+            every([below(trained, low), above(raw, apart)]),
+            (
+                f"Wide runs end at a training loss of {told(trained, digits=3, unit='nats')} (good is below "
+                f"{low:.2f}), with a rise of {told(raw, digits=3, unit='nats')} between two of them (two are "
+                f"apart above {apart:.3f})."
+            ),
+            f"{told(raw, digits=3, unit='nats')} between good minima",
+        ),
+        (
+            "minima are joined",
+            below(aligned, low),
+            (
+                f"After relabeling, the rise between two wide runs is {told(aligned, digits=3, unit='nats')} (joined "
+                f"is below {low:.2f})."
+            ),
+            f"{told(aligned, digits=3, unit='nats')} between aligned minima",
+        ),
+        (
+            "wider is better joined",
+            below(width, 0.0),
+            f"From narrow to wide, the aligned rise changes by {told(width, digits=3, unit='nats')}.",
+            f"{told(width, digits=3, unit='nats')} of aligned barrier by width",
+        ),
+    ]
+    return [(Part(name, holds, text), number) for name, holds, text, number in rows]
+
+
+def _number(numbers: Sequence[tuple[bool | None, str]]) -> str:
+    """What speaks against the claim, or is open, where something does; otherwise the first part's number."""
+    order = [n for h, n in numbers if h is False] + [n for h, n in numbers if h is None] + [n for _, n in numbers[:1]]
+    return order[0] if order else ""
+
+
+def _headline(shown: Shown) -> str:
+    if not shown:
+        return "No recipe could be measured."
+    lines = [
+        f"{label}: {told(f['landscape_saddle'], scale=100, unit='pp')} more negative curvature at points of high loss, "
+        f"rank correlation of sharpness and test loss {told(f['landscape_between'], digits=2)} over recipes; between "
+        f"wide runs a rise of {told(f['raw wide'], digits=2, unit='nats')}, aligned {told(f['aligned wide'], digits=2)}"
+        for label, (_, _, f) in shown.items()
+    ]
+    return f"What the loss surface looks like where training passes and ends. {'; '.join(lines)}."
+
+
+STUDY = Study(
+    name="landscape",
+    title="The loss landscape",
+    claim=(
+        "Bad points are mostly saddles, flat regions slow training, sharp minima generalize worse, and many good "
+        "minima are joined."
+    ),
+    citation=(
+        "Dauphin et al. 2014, arXiv 1406.2572; Keskar et al. 2017, arXiv 1609.04836, against it Dinh et al. 2017, "
+        "arXiv 1703.04933, and Andriushchenko et al. 2023, arXiv 2302.07011; Garipov et al. 2018, arXiv 1802.10026; "
+        "Entezari et al. 2022, arXiv 2110.06296; Ainsworth et al. 2023, arXiv 2209.04836"
+    ),
+    rule=(
+        "For each recipe, with 95 % intervals over runs, those of other recipes matched by level: (1) at snapshots "
+        f"whose training loss is above {BAD:.0%} of the initial one, the Hessian's share of negative curvature is "
+        "larger than at the others, and λ_min is below 0; (2) along a run, Kendall's correlation of the gradient's "
+        "norm with the loss lost per step until the next snapshot is above 0; (3) over five recipes, learning rate "
+        "and weight decay up and down, Kendall's correlation of λ_max with the test loss is above 0; (4) at equal "
+        "steps full batches end with a larger λ_max than small ones (ratio above 1) and more test loss (above 0); "
+        f"(5) wide networks end below {GOOD:.0%} of the loss of guessing, ln K, and the training loss rises by more "
+        f"than {APART:.0%} of it between two of them; (6) with hidden units relabeled it rises by less than "
+        f"{GOOD:.0%} of ln K; (7) the aligned rise is smaller for wide networks than for those with {FACTOR**2} times "
+        "fewer units. All of them: supported; one wholly on the other side: contradicted; otherwise inconclusive."
+    ),
+    meaning=(
+        "Do not fear bad local minima; expect slow stretches instead. λ_max alone is no reason to prefer a model: it "
+        "follows the learning rate, the training loss and the scale of the weights. Weights of separate runs may be "
+        "averaged or joined only after relabeling, and better in wide networks."
+    ),
+    limits=(
+        "Small networks of one hidden layer, SGD with momentum at a constant rate. Points on the way are no critical "
+        "points, which the theory is about; a share of curvature is no count of eigenvalues. Gradient and progress "
+        "both fall with time, which alone makes them agree. The five recipes are no sample of recipes, and each has "
+        "its own training loss, on which λ_max depends. Few steps with full batches: they have not converged. "
+        "Relabeling finds a local optimum, so that a rise that is left may not be there. Hessians are of the first "
+        "512 training examples."
+    ),
+    cases=hyperparameters.STUDY.cases,
+    plan=_plan,
+    judge=_judge,
+    measures=MEASURES,
+)

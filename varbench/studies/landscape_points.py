@@ -1,0 +1,230 @@
+"""What the study of the loss landscape reads from the networks of a population: per run, along training, on paths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from varbench.analysis.catalogue.landscape import KEY
+from varbench.analysis.document import LEVEL
+from varbench.analysis.paths import ALPHAS, Form, path_pairs, paths
+from varbench.measures.barriers import barrier
+from varbench.parameters import Leaf
+from varbench.stats.concordance import kendall
+from varbench.stats.estimate import Estimate
+from varbench.stats.jackknife import jackknife_estimate
+from varbench.studies.study import Evidence
+from varbench.studies.sweeps import change, over_runs, ratio
+
+CURVED = 8
+"""Curvature is measured of so many runs at most, the first ones."""
+
+BAD = 0.5
+"""A point is bad while its training loss is above this share of the run's initial one."""
+
+
+SCALE = 4.0
+"""The first layer times this and the readout over it: the same function, elsewhere in the weights."""
+
+SWEPT = {
+    "base": "as it is",
+    "rate-low": "learning rate ÷ 5",
+    "rate-high": "learning rate × 5",
+    "decay-mid": "weight decay × 10",
+    "decay-high": "weight decay × 100",
+}
+"""Recipes whose sharpness is held against their test loss: populations of the study of hyperparameters."""
+
+WIDTHS = ("narrow", "base", "wide")
+FORMS: tuple[Form, ...] = ("raw", "aligned")
+
+
+class Along(NamedTuple):
+    """Points of the training of r runs at S snapshots.
+
+    Attributes:
+        steps: When.
+        loss: Training loss in nats.
+        negative: Share of negative curvature of the training loss.
+        lowest: Its smallest eigenvalue.
+        largest: Its largest eigenvalue.
+        squared_norm: Squared norm of its gradient.
+    """
+
+    steps: Int[np.ndarray, " S"]
+    loss: Float[np.ndarray, "r S"]
+    negative: Float[np.ndarray, "r S"]
+    lowest: Float[np.ndarray, "r S"]
+    largest: Float[np.ndarray, "r S"]
+    squared_norm: Float[np.ndarray, "r S"]
+
+
+Group: TypeAlias = Mapping[str, Evidence]
+Found: TypeAlias = Mapping[str, Estimate]
+Shown: TypeAlias = Mapping[str, tuple[Group, Along | None, Found]]
+"""Label of a recipe → its populations, the points of its training, and what was measured."""
+
+
+def along(e: Evidence) -> Along | None:
+    """The first runs of which all snapshots are finite; None where there are none, or no snapshots."""
+    arrays = e.arrays
+    rows = np.flatnonzero(arrays.usable_snapshots)[:CURVED]
+    if arrays.snapshots is None or arrays.snapshot_steps is None or arrays.networks is None or not len(rows):
+        return None
+    weights = arrays.snapshots[rows].reshape(-1, arrays.snapshots.shape[2])
+    curved = arrays.networks.curvature(weights, key=KEY)
+    values = (
+        arrays.networks.scores(weights, "train")[0],
+        curved.negative,
+        curved.smallest,
+        curved.largest,
+        arrays.networks.gradient_noise(weights).squared_norm,
+    )
+    shape = (len(rows), -1)
+    return Along(arrays.snapshot_steps, *(np.asarray(v, np.float64).reshape(shape) for v in values))
+
+
+def bad_points(points: Along) -> tuple[Float[np.ndarray, " r"], Float[np.ndarray, " r"]]:
+    """For each run, the share of negative curvature at its bad points minus that at its others, and λ_min at the bad.
+
+    Returns:
+        Means over the points of each kind; NaN where a run has none of a kind.
+    """
+    bad = points.loss > BAD * points.loss[:, :1]
+    excess = _mean(points.negative, bad) - _mean(points.negative, ~bad)
+    return excess, _mean(points.lowest, bad)
+
+
+def progress(points: Along) -> tuple[Float[np.ndarray, "r I"], Float[np.ndarray, "r I"]]:
+    """Norm of the gradient at each snapshot but the last, and the fall of the loss per step until the next one."""
+    fall = -np.diff(points.loss, axis=1) / np.diff(points.steps)
+    return np.sqrt(points.squared_norm[:, :-1]), fall
+
+
+def progress_rank(points: Along) -> Float[np.ndarray, " r"]:
+    """Kendall's correlation of the two along the training of each run."""
+    return kendall(*progress(points))
+
+
+def sharpness(e: Evidence, *, runs: int = CURVED) -> Float[np.ndarray, " R"]:
+    """λ_max of the training loss at the end of every run, NaN where it diverged and beyond the first `runs`."""
+    assert e.arrays.weights is not None
+    assert e.arrays.networks is not None
+    found = np.full(e.arrays.n_runs, np.nan)
+    rows = np.flatnonzero(e.arrays.usable_weights)
+    rows = rows[rows < runs]
+    if len(rows):
+        found[rows] = e.arrays.networks.curvature(e.arrays.weights[rows], key=KEY).largest
+    return found
+
+
+def test_loss(e: Evidence) -> Float[np.ndarray, " R"]:
+    """Test loss of every run, NaN where it diverged."""
+    found = np.full(e.arrays.n_runs, np.nan)
+    found[e.arrays.usable] = e.arrays.loss
+    return found
+
+
+def rank_between(first: Float[np.ndarray, "C R"], second: Float[np.ndarray, "C R"]) -> Float[np.ndarray, " R"]:
+    """Kendall's correlation over C recipes, of the runs of each level; NaN where a value of the level is missing."""
+    there = np.isfinite(first).all(axis=0) & np.isfinite(second).all(axis=0)
+    found = np.full(first.shape[1], np.nan)
+    found[there] = kendall(first.T[there], second.T[there])
+    return found
+
+
+def rank_within(first: Float[np.ndarray, "C R"], second: Float[np.ndarray, "C R"]) -> Estimate:
+    """Kendall's correlation over the runs of a recipe, mean over C recipes, leaving a level out of all of them."""
+    there = np.isfinite(first).all(axis=0) & np.isfinite(second).all(axis=0)
+    x, y = first[:, there], second[:, there]
+    value = float(kendall(x, y).mean())
+    left_out = [kendall(np.delete(x, run, axis=1), np.delete(y, run, axis=1)).mean() for run in range(x.shape[1])]
+    reason = "a rank correlation needs at least 2 runs that finished in every recipe"
+    return jackknife_estimate(
+        value, np.array(left_out), level=LEVEL, n_examples=None, bounds=(-1.0, 1.0), reason=reason
+    )
+
+
+def barriers(e: Evidence, form: Form) -> Float[np.ndarray, " n"]:
+    """Barrier of the training loss between runs a and b at place a · R + b, NaN where two runs are no pair."""
+    found = np.full((e.arrays.n_runs,) * 2, np.nan)
+    pairs = path_pairs(e.arrays)
+    if len(pairs) and (form == "raw" or (e.arrays.networks is not None and e.arrays.networks.symmetries)):
+        found[tuple(pairs.T)] = barrier(paths(e.arrays, form, "train").loss, ALPHAS)
+    return found.ravel()
+
+
+def path_losses(e: Evidence, form: Form) -> Float[np.ndarray, "n A"]:
+    """Training loss along the paths of all pairs; empty without pairs."""
+    return paths(e.arrays, form, "train").loss if len(path_pairs(e.arrays)) else np.zeros((0, 0))
+
+
+def rescaled(
+    weights: Float[np.ndarray, "n P"], leaves: tuple[Leaf, ...], factor: float
+) -> Float[np.ndarray, "n P"] | None:
+    """The same functions with the first layer times a factor and the readout over it, for one layer of rectified units.
+
+    Returns:
+        None for a network of another form.
+
+    Source: Dinh et al. 2017, arXiv 1703.04933, definition 5.
+    """
+    layers = {leaf.path: slice(leaf.start, leaf.stop) for leaf in leaves}
+    if set(layers) != {"hidden/0/kernel", "hidden/0/bias", "readout/kernel", "readout/bias"}:
+        return None
+    found = weights.astype(np.float32).copy()
+    for path in ("hidden/0/kernel", "hidden/0/bias"):
+        found[:, layers[path]] *= factor
+    found[:, layers["readout/kernel"]] /= factor
+    return found
+
+
+def measured(group: Group, points: Along | None) -> dict[str, Estimate]:
+    """Every quantity that the rule or a chart needs."""
+    nothing = np.zeros(0)
+    excess, lowest = (nothing, nothing) if points is None else bad_points(points)
+    found = {
+        "landscape_saddle": over_runs(excess, bounds=(-1.0, 1.0)),
+        "landscape_lowest": over_runs(lowest),
+        "landscape_progress": over_runs(nothing if points is None else progress_rank(points), bounds=(-1.0, 1.0)),
+    }
+    first = min(CURVED, *(group[word].arrays.n_runs for word in SWEPT))
+    sharp = {word: sharpness(group[word])[:first] for word in SWEPT}
+    both = np.array(list(sharp.values())), np.array([test_loss(group[word])[:first] for word in SWEPT])
+    found["landscape_between"] = over_runs(rank_between(*both), bounds=(-1.0, 1.0))
+    found["landscape_within"] = rank_within(*both)
+    found["landscape_rescaled"] = ratio(sharp["base"], _rescaled_sharpness(group["base"], sharp["base"]))
+    small, full = group["small-batch"], group["full-batch"]
+    found["landscape_batch"] = ratio(sharpness(small), sharpness(full))
+    found["landscape_batch_loss"] = change(test_loss(small), test_loss(full), n_examples=small.arrays.n_examples)
+    heights = {(form, word): barriers(group[word], form) for form in FORMS for word in WIDTHS}
+    for (form, word), values in heights.items():
+        found[f"{form} {word}"] = over_runs(values, bounds=(0.0, np.inf))
+    narrow, wide = heights["aligned", "narrow"], heights["aligned", "wide"]
+    found["landscape_width"] = change(narrow, wide)
+    trained = group["wide"].arrays.train_loss
+    assert trained is not None
+    kept = group["wide"].arrays.usable
+    found["train loss"] = over_runs(np.where(kept, trained.astype(np.float64), np.nan), bounds=(0.0, np.inf))
+    return found
+
+
+def _rescaled_sharpness(e: Evidence, sharp: Float[np.ndarray, " r"]) -> Float[np.ndarray, " r"]:
+    """λ_max of the same functions with their layers scaled against each other; NaN where that cannot be done."""
+    weights, networks = e.arrays.weights, e.arrays.networks
+    assert weights is not None
+    assert networks is not None
+    found, rows = np.full(len(sharp), np.nan), np.flatnonzero(np.isfinite(sharp))
+    moved = rescaled(weights[rows], networks.leaves, SCALE)
+    if moved is not None and len(rows):
+        found[rows] = networks.curvature(moved, key=KEY).largest
+    return found
+
+
+def _mean(values: Float[np.ndarray, "r S"], chosen: np.ndarray) -> Float[np.ndarray, " r"]:
+    count = chosen.sum(axis=1)
+    total = np.where(chosen, values, 0.0).sum(axis=1)
+    return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
