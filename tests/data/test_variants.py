@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import numpy as np
 import pytest
 
-from varbench.data import load
-from varbench.data.variants import with_patch
+from varbench.data import load, standardize
+from varbench.data.variants import VARIANTS, with_patch
 from varbench.errors import InputError
 
 
@@ -72,3 +73,28 @@ def test_variants_follow_one_another():
 def test_bad_variants_get_one_sentence(name, message):
     with pytest.raises(InputError, match=re.escape(message)):
         load(name)
+
+
+@pytest.mark.parametrize("name", ["digits", "mnist1d"])
+def test_every_second_input_is_multiplied_and_the_condition_number_rises(name):
+    base, found = load(name), load(f"{name}+scale:4")
+    condition = []
+    for data in (base, found):
+        eigenvalues = np.linalg.eigvalsh(np.cov(data.x_train.reshape(len(data.x_train), -1).T.astype(np.float64)))
+        varying = eigenvalues[eigenvalues > 1e-9]
+        condition.append(varying[-1] / varying[0])
+    assert condition[1] > 4 * condition[0]
+    for split in ("x_train", "x_test"):
+        old, new = (getattr(data, split).reshape(len(getattr(data, split)), -1) for data in (base, found))
+        np.testing.assert_array_equal(new[:, ::2], 4 * old[:, ::2])
+        np.testing.assert_array_equal(new[:, 1::2], old[:, 1::2])
+    np.testing.assert_array_equal(load(f"{name}+scale:1").x_test, base.x_test)
+
+
+def test_inputs_of_a_data_set_with_a_mean_are_multiplied_about_it():
+    base = load("digits")
+    shifted = dataclasses.replace(base, mean=0.5, std=2.0)
+    found = dataclasses.replace(shifted, **VARIANTS["scale"].make(shifted, 3.0, np.random.default_rng(0)))
+    seen, before = (standardize(d.x_train, d.mean, d.std).reshape(len(d.x_train), -1) for d in (found, shifted))
+    np.testing.assert_allclose(seen[:, ::2], 3 * before[:, ::2], atol=1e-6)
+    np.testing.assert_allclose(seen[:, 1::2], before[:, 1::2], atol=1e-6)

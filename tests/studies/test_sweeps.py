@@ -72,3 +72,13 @@ def test_shares_are_of_the_mean_over_pairs_and_may_be_zero() -> None:
     none = sweeps.disagreement_share(0 * whole, whole, classes=3)
     assert (none.value, none.low, none.high) == (0.0, 0.0, 0.0)
     assert sweeps.disagreement_share(whole, 0 * whole, classes=3).value is None
+
+
+def test_a_share_of_runs_has_a_binomial_interval_even_where_it_is_0_or_1() -> None:
+    none, some = sweeps.share(np.zeros(12, bool)), sweeps.share(np.arange(12) < 3)
+    assert none.high is not None
+    assert 0.5 * (1 - none.high) ** 12 == pytest.approx(0.025)  # mid-p: half the chance of none at all
+    assert (none.value, none.low, some.value) == (0.0, 0.0, 0.25)
+    law = stats.binom(12, some.high)
+    assert law.cdf(2) + 0.5 * law.pmf(3) == pytest.approx(0.025)
+    assert sweeps.share(np.zeros(0, bool)).value is None

@@ -79,12 +79,29 @@ def noise(dataset: Dataset, amount: float, random: np.random.Generator) -> dict[
     return {"x_test": noisy}
 
 
+def scale(dataset: Dataset, amount: float, random: np.random.Generator) -> dict[str, np.ndarray]:
+    """Every second input, the first included, `amount` times as large as in the data; as float32. Nothing is drawn.
+
+    Inputs are counted in their order in memory, position by position (the channels of a pixel together), and multiplied
+    about the mean that training subtracts, in training and test examples alike. Mean and SD stay as they are: networks
+    see half of their inputs in another unit. With D the diagonal of ones and `amount`s, the covariance Σ of the inputs
+    becomes DΣD. At 4 its condition number, of the inputs that vary, is 4.5 times as large in MNIST-1D and digits.
+    """
+    mean = np.asarray(dataset.mean, np.float32)
+    axes = dataset.shape[:2] if dataset.kind == "image" else dataset.shape
+    factors = np.where(np.arange(np.prod(axes)) % 2 == 0, np.float32(amount), np.float32(1.0)).reshape(axes)
+    if dataset.kind == "image":
+        factors = factors[..., None]
+    return {name: (getattr(dataset, name).astype(np.float32) - mean) * factors + mean for name in ("x_train", "x_test")}
+
+
 VARIANTS: dict[str, Variant] = {
     v.name: v
     for v in (
         Variant("noise", "Gaussian noise on the test inputs, its SD in units of that of the inputs", noise, 0.0, 100.0),
         Variant("patch", "an input that says the class, right with this chance, in training and test", patch, 0.0, 1.0),
         Variant("group", "proxies of a group that is typical of the class with this chance", group, 0.0, 1.0),
+        Variant("scale", "every second input so many times as large, in training and test", scale, 0.0, 1000.0),
         Variant("scanner", "the trace of a scanner that is the class's own with this chance", scanner, 0.0, 1.0),
         Variant("proxy", "training labels true for this share, the next class for the most energetic", proxy, 0.0, 1.0),
     )

@@ -33,6 +33,10 @@ STUDIES: dict[str, tuple[str, str]] = {
         "varbench.studies.hyperparameters",
         "hyperparameters decide where training ends, not what the model can represent",
     ),
+    "instability": (
+        "varbench.studies.instability",
+        "training becomes unstable where the step is large against the curvature, and that is no bug",
+    ),
     "compute": (
         "varbench.studies.compute",
         "more steps and wider models lower the loss and bring no better alignment with reality",

@@ -6,12 +6,13 @@ import dataclasses
 import math
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from varbench.analysis.document import LEVEL
 from varbench.measures import predictions
 from varbench.stats.difference import difference_of_left_out, paired_difference
 from varbench.stats.estimate import UNBOUNDED, Estimate, missing
+from varbench.stats.improvement import paired_improvement_estimate
 from varbench.stats.jackknife import (
     jackknife_estimate,
     mean_left_out,
@@ -22,6 +23,7 @@ from varbench.stats.jackknife import (
 )
 from varbench.stats.mean import mean_estimate
 
+MID_P = "mid-p binomial over runs"
 ALL_AGREE = "a ratio of disagreements needs two runs in each condition that disagree somewhere"
 
 NOTHING_TO_SHARE = "there are no two runs that disagree where all sources vary"
@@ -35,6 +37,14 @@ def over_runs(
 ) -> Estimate:
     """Mean over the runs whose value is finite, with the t interval of reports."""
     return mean_estimate(values[np.isfinite(values)], level=LEVEL, n_examples=n_examples, bounds=bounds)
+
+
+def share(flags: Bool[np.ndarray, " R"]) -> Estimate:
+    """Share of the runs of which something is true, with the mid-p interval of a binomial, at 0 and 1 too."""
+    found = paired_improvement_estimate(
+        flags.astype(np.float64), np.full(len(flags), 0.5), level=LEVEL, n_examples=None
+    )
+    return dataclasses.replace(found, method=MID_P) if found.value is not None else found
 
 
 def change(

@@ -1,0 +1,239 @@
+"""Training is unstable where the step is large against the curvature; what one ULP becomes depends on the step, too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from varbench.analysis.document import LEVEL
+from varbench.stats.estimate import Estimate
+from varbench.stats.improvement import paired_improvement_estimate
+from varbench.studies.instability_charts import (
+    KINDS,
+    Group,
+    limits_chart,
+    separation_chart,
+    shares_chart,
+)
+from varbench.studies.instability_numbers import (
+    ALIKE,
+    FACTOR,
+    GROWN,
+    MEASURES,
+    NEAR,
+    Measured,
+    between,
+    factor_told,
+    headline,
+    number,
+)
+from varbench.studies.instability_runs import critical_rates, failed, separations, stable_rates
+from varbench.studies.rules import above, below, every, overall, percent, told, verdict
+from varbench.studies.study import Arrays, Case, Evidence, Judgement, Named, Part, PopulationPlan, Study
+from varbench.studies.sweeps import exponential, over_runs, ratio, share
+from varbench.training.design import Design, together, ulp_pairs
+from varbench.training.recipe import Recipe
+
+RUNS = {"smoke": 4, "standard": 12, "full": 64}
+BASES = {"smoke": 4, "standard": 8, "full": 32}
+STEPS = {"smoke": 120, "standard": 400, "full": 4000}
+
+RATES = 9
+"""Learning rates of a sweep."""
+
+WIDTH, SNAPSHOTS = 6, 12
+"""Runs side by side in the program, and moments at which the weights of one-ULP pairs are kept."""
+
+SCALE = "scale:4"
+
+RARE, MOST = 0.25, 0.75
+"""At the smallest rate fewer runs than the first share fail, at the largest more than the second."""
+
+SGD = Recipe(model="mlp", optimizer="sgd", momentum=0.9, schedule="constant", lr=0.02, batch_size=50)
+
+
+def _cases(budget: str) -> tuple[Case, ...]:
+    sgd = SGD.replace(steps=STEPS[budget])
+    digits = Case("digits", "Digits · MLP 32", sgd.replace(data="digits", hidden=(32,)))
+    curves = Case("mnist1d", "MNIST-1D · MLP 64", sgd.replace(data="mnist1d", hidden=(64,)))
+    return (digits,) if budget == "smoke" else (digits, curves)
+
+
+def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[PopulationPlan, ...]:
+    plans = []
+    for case in cases:
+        sources = case.recipe.active_sources()
+        each = together(RUNS[budget] if runs is None else runs, sources=sources)
+        sweep = Design(each.kind, each.sources, tuple({**levels, "width": WIDTH} for levels in each.levels))
+        pairs = ulp_pairs(BASES[budget] if runs is None else runs, sources=sources, width=WIDTH)
+        for kind, meaning in KINDS.items():
+            for i in NEAR if kind == "ulp" else range(RATES):
+                recipe = case.recipe.replace(lr=case.recipe.lr * FACTOR**i)
+                if kind == "scaled":
+                    recipe = recipe.replace(data=f"{recipe.data}+{SCALE}")
+                plans.append(
+                    PopulationPlan(
+                        f"instability-{case.name}-{kind}-{recipe.lr:g}",
+                        f"{case.label}, {meaning}, learning rate {recipe.lr:g}",
+                        recipe,
+                        pairs if kind == "ulp" else sweep,
+                        description=f"{meaning}, learning rate {recipe.lr:g}",
+                        snapshots=SNAPSHOTS if kind == "ulp" else 0,
+                        measures=("accuracy", "train_loss", *ULP) if kind == "ulp" else ("accuracy", "train_loss"),
+                        plots=False,
+                    )
+                )
+    return tuple(plans)
+
+
+ULP = ("separation", "separation_rate", "separation_disagreement", "ulp_one_word", "ulp_duplicate_equal")
+
+
+def _groups(evidence: Mapping[str, Evidence]) -> list[Group]:
+    found: dict[str, dict[str, list[Evidence]]] = {}
+    for e in sorted(evidence.values(), key=lambda e: e.plan.recipe.lr):
+        kind = next(kind for kind in KINDS if f"-{kind}-" in e.plan.name)
+        found.setdefault(e.plan.label.split(", ")[0], {}).setdefault(kind, []).append(e)
+    return [Group(label, *(tuple(kinds.get(kind, ())) for kind in KINDS)) for label, kinds in found.items()]
+
+
+def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) -> Judgement:
+    groups = _groups(evidence)
+    measured = {group.label: _measured(group) for group in groups}
+    verdicts = [verdict(group.label, _parts(group, measured[group.label])) for group in groups]
+    estimates = [
+        Named(e.plan.name, "instability_failed", None, share(failed(e)))
+        for group in groups
+        for e in (*group.plain, *group.scaled, *group.ulp)
+    ]
+    for group in groups:
+        for (measure, kind), estimate in measured[group.label].items():
+            place = group.ulp[list(NEAR).index(int(kind))] if kind.isdigit() else getattr(group, kind)[0]
+            estimates.append(Named(place.plan.name, measure, None, estimate))
+    charts = (shares_chart(groups), *limits_chart(groups, measured), *separation_chart(groups))
+    return Judgement((*verdicts, overall(verdicts)), headline(measured), number(measured), tuple(estimates), charts)
+
+
+def _measured(group: Group) -> Measured:
+    """(measure, the populations that it is of) → estimate; runs of equal levels are matched."""
+    found: dict[tuple[str, str], Estimate] = {}
+    critical = {kind: critical_rates(getattr(group, kind), factor=FACTOR) for kind in ("plain", "scaled")}
+    units = {kind: critical[kind] / stable_rates(getattr(group, kind)[0]) for kind in critical}
+    for kind in critical:
+        found["instability_critical", kind] = exponential(over_runs(np.log(critical[kind])))
+        found["instability_units", kind] = exponential(over_runs(np.log(units[kind])))
+    found["instability_critical_ratio", "scaled"] = ratio(critical["plain"], critical["scaled"])
+    found["instability_curvature_ratio", "scaled"] = ratio(units["plain"], units["scaled"])
+    ends = [separations(e) for e in group.ulp]
+    for i, (first, last) in zip(NEAR, ends, strict=True):
+        found["instability_growth", str(i)] = ratio(first, last)
+    found["instability_separation_ratio", str(NEAR[-1])] = ratio(ends[0][1], ends[-1][1])
+    return found
+
+
+def _parts(group: Group, measured: Measured) -> list[Part]:
+    lowest, highest = ([share(failed(sweep[i])) for sweep in (group.plain, group.scaled)] for i in (0, -1))
+    rates = [e.plan.recipe.lr for e in group.plain]
+    lower = paired_improvement_estimate(
+        critical_rates(group.plain, factor=FACTOR),
+        critical_rates(group.scaled, factor=FACTOR),
+        level=LEVEL,
+        n_examples=None,
+    )
+    size, match = measured["instability_critical_ratio", "scaled"], measured["instability_curvature_ratio", "scaled"]
+    apart, growth = (
+        measured["instability_separation_ratio", str(NEAR[-1])],
+        measured["instability_growth", str(NEAR[1])],
+    )
+    same = [e.get("ulp_duplicate_equal").value for e in group.ulp]
+    near = [e.plan.recipe.lr for e in group.ulp]
+    return [
+        Part(
+            "the step decides",
+            every([*(below(q, RARE) for q in lowest), *(above(q, MOST) for q in highest)]),
+            f"At a learning rate of {rates[0]:g} {_both(lowest)} of the runs fail, at {rates[-1]:g} {_both(highest)} "
+            "(data as they are, and half of the inputs × 4).",
+        ),
+        Part(
+            "conditioning decides",
+            above(lower, 0.5),
+            f"With half of the inputs × 4, {percent(lower)} of the runs fail at a lower rate than as they are, ties "
+            f"counted half; the critical rate changes by a factor of {told(size, digits=3)}.",
+        ),
+        Part(
+            "curvature says where",
+            between(match),
+            f"Critical rate times curvature at initialization changes by a factor of {told(match, digits=2)}.",
+        ),
+        Part(
+            "larger steps part faster",
+            above(apart, 1.0),
+            f"Among pairs that do not fail, one ULP ends {factor_told(apart)} times as far apart at {near[-1]:g} as at "
+            f"{near[0]:g}.",
+        ),
+        Part(
+            "one ULP grows at a stable rate",
+            above(growth, GROWN),
+            f"At {near[1]:g} the distance of one ULP grows by a factor of {factor_told(growth)} in the "
+            f"{growth.n_runs} of {len(group.ulp[1].plan.design) // 3} pairs that end apart without failing.",
+        ),
+        Part(
+            "the machine repeats itself",
+            every([None if value is None else value == 1.0 for value in same]),
+            f"{' and '.join('unknown' if v is None else f'{v:.0%}' for v in same)} of the untouched duplicates end "
+            f"with the bits of their base runs ({', '.join(f'{rate:g}' for rate in near)}).",
+        ),
+    ]
+
+
+def _both(shares: Sequence[Estimate]) -> str:
+    return " and ".join(percent(q, digits=0) for q in shares)
+
+
+STUDY = Study(
+    name="instability",
+    title="Where training becomes unstable",
+    claim=(
+        "Instability of training is a consequence of the optimization, of the step size against curvature and "
+        "conditioning, and not a bug; and even a training that is stable amplifies one rounding error a thousandfold."
+    ),
+    citation=(
+        "Cohen et al. 2021, arXiv 2103.00065; Lewkowycz et al. 2020, arXiv 2003.02218; Summers and Dinneen 2021, "
+        "arXiv 2103.04514"
+    ),
+    rule=(
+        f"SGD with momentum at {RATES} constant learning rates, each {FACTOR:g} times the one before, on the data as "
+        "they are and with every second input multiplied by 4. A run fails if it does not stay finite or its training "
+        "loss ends at or above the entropy of the training labels, which the best constant answer reaches; its "
+        f"critical rate is the lowest at which it fails, and {FACTOR:g} times the largest if it fails at none. For "
+        "each recipe, with 95 % intervals over runs (share of runs: mid-p binomial) or one-ULP pairs: (1) at the "
+        f"smallest rate fewer than {RARE:.0%} fail and at the largest more than {MOST:.0%}, on both data; (2) runs of "
+        "equal levels fail at a lower rate where inputs are multiplied, more often than half of the time; (3) the "
+        "critical rate times λ_max of the training loss at initialization then changes by less than a factor of "
+        f"{ALIKE:g}; (4) among pairs that do not fail, one ULP ends farther apart at 16 times the smallest rate than "
+        f"at the smallest; (5) at 4 times the smallest rate it grows by more than {GROWN:g} times from the first "
+        "weights to the last; (6) untouched duplicates end with the same bits. All: supported; one with its whole "
+        "interval on the other side: contradicted; else inconclusive."
+    ),
+    meaning=(
+        "A run that diverges says that the step is too large for the curvature: lower the learning rate, warm it up, "
+        "or bring the inputs to one scale. It is no reason to look for a fault in the hardware: the same bits come "
+        "back. How far rounding alone sends two runs apart depends on the step as well: see the chart for the rate "
+        "from which on it changes the weights, well below the one at which runs fail. There, machines should be "
+        "compared by the spread over runs and not by their weights. (In ResNet-14 on CIFAR-10, another model, other "
+        "data and a long training, one bit ends as far apart as another initialization: Summers and Dinneen 2021.)"
+    ),
+    limits=(
+        "Two small networks with rectified units, SGD with momentum 0.9, no warm-up, no clipping, no normalization. "
+        "The critical rate is known on a grid of factors of 2, which intervals do not say. The limit 2(1 + β)/λ is "
+        "that of full-batch descent on a quadratic; λ_max moves during training (up to that limit: Cohen et al.) and "
+        "batches are small, so the two need not be equal, and only the change is judged. The rates were chosen from "
+        "λ_max at initialization, before any run was trained at them. A run that fails may be alive and learn "
+        "later. Multiplying inputs raises the condition number of their covariance and λ_max together."
+    ),
+    cases=_cases,
+    plan=_plan,
+    judge=_judge,
+    measures=MEASURES,
+)
