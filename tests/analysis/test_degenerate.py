@@ -27,6 +27,9 @@ def test_defined_or_with_a_reason(case, name):
         else:
             assert estimate.reason == ""
             assert estimate.low <= estimate.high
+            largest = 0.5 if name.startswith("accuracy_sd") and MEASURES[name].unit == "pp" else 1.0
+            bounded = MEASURES[name].unit in ("fraction", "pp") and name != "cace"  # that is a sum over classes
+            assert not bounded or max(-estimate.low, estimate.high) <= largest
 
 
 def test_weights_too_large_to_be_squared_say_so_and_are_drawn_without_a_number():

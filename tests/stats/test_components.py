@@ -153,3 +153,24 @@ def test_without_replicates_interaction_and_residual_are_one_and_say_so():
     three = component_names(("init", "order", "data"), replicates=1)
     assert three[0, 2] == "init × data"
     assert three[0, 1, 2] == "init × order × data + residual"
+
+
+def test_intervals_of_shares_are_cut_to_what_a_share_can_be():
+    ends = []
+    for seed in range(12):
+        values = np.random.default_rng(seed).normal(size=(4, 4, 1, 1))
+        values += np.random.default_rng(100 + seed).normal(size=(4, 1, 1, 1))
+        for estimate in estimated(values, variance_shares).values():
+            if estimate.low is not None:
+                assert 0.0 <= estimate.low <= estimate.high <= 1.0
+                ends += [estimate.low, estimate.high]
+    assert {0.0, 1.0} <= set(ends)  # what was cut
+
+
+def test_a_component_that_has_a_largest_value_is_cut_there():
+    values = np.random.default_rng(0).random((5, 5, 1, 1))
+    values[:2] += 0.5
+    energies, rows = effect_energies([values.reshape(-1, 1)], rows_of((4, 4, 1))), (4, 4, 1)
+    free, cut = (variance_components(energies, rows, **ABOUT, **k)[0,] for k in ({}, {"bounds": (-0.25, 0.25)}))
+    assert free.high > 0.25
+    assert (cut.value, cut.low, cut.high) == (free.value, max(free.low, -0.25), 0.25)

@@ -59,3 +59,12 @@ def test_a_part_that_is_known_shifts_the_interval_and_an_uncertain_one_widens_it
     assert known == pytest.approx((low - 0.3, high - 0.3))
     uncertain = spread.excess_variance_interval(values, 0.3, 0.3 + 0.02 * values, level=0.95)
     assert uncertain[0] < known[0] < known[1] < uncertain[1]
+
+
+def test_no_interval_for_the_spread_of_fractions_goes_beyond_one_half():
+    values = np.array([0.02, 0.98, 0.0, 0.5, 1.0, 0.03])
+    free, cut = (spread.sd_estimate(values, level=0.95, n_examples=9, **k) for k in ({}, {"values_in": (0.0, 1.0)}))
+    assert free.high > 0.5
+    assert (cut.value, cut.low, cut.high) == (free.value, free.low, 0.5)
+    shifted = spread.sd_estimate(4.0 * values - 2.0, level=0.95, n_examples=9, values_in=(-2.0, 2.0))
+    assert shifted.high == 2.0

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from varbench.measures.effects import Term, terms
-from varbench.stats.estimate import Estimate, estimate_of
+from varbench.stats.estimate import UNBOUNDED, Estimate, estimate_of
 from varbench.stats.jackknife import jackknife_variance
 from varbench.stats.mean import t_quantile
 
@@ -112,7 +112,13 @@ def component_weights(shape: tuple[int, ...]) -> dict[Term, Weights]:
 
 
 def variance_components(
-    energies: Energies, shape: tuple[int, ...], *, level: float, n_examples: int | None, resampled: str
+    energies: Energies,
+    shape: tuple[int, ...],
+    *,
+    level: float,
+    n_examples: int | None,
+    resampled: str,
+    bounds: tuple[float, float] = UNBOUNDED,
 ) -> dict[Term, Estimate]:
     """σ²_T of each set of sources, and their sum under the term (), with intervals over the levels of the sources.
 
@@ -134,6 +140,7 @@ def variance_components(
         level: Nominal coverage.
         n_examples: Test examples behind the values, or None.
         resampled: What the interval generalizes over, in words.
+        bounds: Range of a component; the interval is cut to it, which takes nothing from its coverage.
 
     Returns:
         By term; a value without an interval where a source has fewer than 4 levels.
@@ -144,7 +151,14 @@ def variance_components(
     for term, chosen in {**weights, (): total_weights(shape)}.items():
         low, high = combined_interval(squares, chosen)
         found[term] = _estimate(
-            combined_value(squares, chosen), low, high, shape, level=level, n_examples=n_examples, resampled=resampled
+            combined_value(squares, chosen),
+            low,
+            high,
+            shape,
+            level=level,
+            n_examples=n_examples,
+            resampled=resampled,
+            bounds=bounds,
         )
     return found
 
@@ -209,6 +223,7 @@ def _estimate(
     level: float,
     n_examples: int | None,
     resampled: str,
+    bounds: tuple[float, float],
 ) -> Estimate:
     few = min(shape[:-1]) < FEWEST_LEVELS
     return estimate_of(
@@ -220,5 +235,6 @@ def _estimate(
         n_runs=math.prod(shape),
         n_examples=n_examples,
         resampled=resampled,
+        bounds=bounds,
         reason=TOO_FEW if few else "the differences between the runs rest on a single level",
     )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from varbench.stats.estimate import Estimate, estimate_of
+from varbench.stats.estimate import UNBOUNDED, Estimate, estimate_of
 from varbench.stats.jackknife import jackknife_variance
 from varbench.stats.mean import half_width, t_quantile
 
@@ -68,7 +68,13 @@ def variance_interval(values: Float[np.ndarray, " R"], *, level: float) -> tuple
     return math.exp(center - reach), math.exp(center + reach)
 
 
-def sd_estimate(values: Float[np.ndarray, " R"], *, level: float, n_examples: int | None) -> Estimate:
+def sd_estimate(
+    values: Float[np.ndarray, " R"],
+    *,
+    level: float,
+    n_examples: int | None,
+    values_in: tuple[float, float] = UNBOUNDED,
+) -> Estimate:
     """Standard deviation over runs, ddof = 1, with Bonett's kurtosis-adjusted interval (t quantile).
 
     Chosen by simulation over the bootstrap (percentile, BCa, studentized), the jackknife of s and of ln s²,
@@ -78,10 +84,14 @@ def sd_estimate(values: Float[np.ndarray, " R"], *, level: float, n_examples: in
     freedom .977 .938 .912; log-normal (σ = ½) .963 .905 .901; and too wide for R below 16. BCa has .875
     (normal) and .75 (log-normal) at R = 16.
 
+    Where the range of the values is known the interval is cut at half its length, which no standard deviation on it
+    exceeds: that takes nothing from its coverage. The value is not cut: with ddof = 1 it may lie above.
+
     Args:
         values: One finite value for each run.
         level: Nominal coverage.
         n_examples: Test examples behind each value, or None.
+        values_in: Range that no value of any run leaves: (0, 1) for accuracies.
 
     Returns:
         No value for R < 2, a value without an interval for R < 5; 0 [0, 0] where all values are equal.
@@ -98,6 +108,7 @@ def sd_estimate(values: Float[np.ndarray, " R"], *, level: float, n_examples: in
         method=METHOD,
         n_runs=n_runs,
         n_examples=n_examples,
+        bounds=(0.0, (values_in[1] - values_in[0]) / 2),
         reason=TOO_FEW if n_runs > 1 else "a spread over runs needs at least 2 runs",
     )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -22,6 +24,9 @@ from varbench.stats.component_shares import variance_shares
 from varbench.stats.components import component_names, variance_components
 from varbench.stats.crossing import Crossing
 from varbench.stats.estimate import Estimate, missing
+
+LARGEST = {"accuracy": 0.25, "predictions": 1.0, "probabilities": 1.0}
+"""Beyond it no component lies: the variance of a fraction, and half a squared distance of two distributions."""
 
 Blocks: TypeAlias = Iterator[Float[np.ndarray, "R _"]]
 
@@ -170,7 +175,9 @@ def weight_share(population: PopulationArrays, *, level: float, key: int) -> lis
 
 
 def _components(population: PopulationArrays, quantity: str, *, level: float) -> list[tuple[At, Estimate]]:
-    return _estimates(population, quantity, variance_components, level=level)
+    largest = LARGEST.get(quantity, math.inf)
+    bounded = partial(variance_components, bounds=(-largest, largest))
+    return _estimates(population, quantity, bounded, level=level)
 
 
 def _shares(population: PopulationArrays, quantity: str, *, level: float) -> list[tuple[At, Estimate]]:

@@ -31,8 +31,12 @@ Rows = Int[np.ndarray, " r"]
 )
 def accuracy_sd(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Of the runs of each source, the shared baseline among them."""
-    n = population.n_examples
-    return _each(population, lambda rows: sd_estimate(population.accuracy[rows], level=level, n_examples=n))
+
+    def spread(rows: Rows) -> Estimate:
+        found = population.accuracy[rows]
+        return sd_estimate(found, level=level, n_examples=population.n_examples, values_in=(0.0, 1.0))
+
+    return _each(population, spread)
 
 
 @measure(

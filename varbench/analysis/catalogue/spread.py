@@ -11,11 +11,15 @@ from jaxtyping import Float
 from varbench.analysis.catalogue.measure import At, measure
 from varbench.analysis.population import PopulationArrays
 from varbench.measures.independence import independent_variance, independent_variance_left_out
-from varbench.stats.estimate import NO_INTERVAL, Estimate, estimate_of, missing
+from varbench.stats.estimate import NO_INTERVAL, UNBOUNDED, Estimate, estimate_of, missing
 from varbench.stats.jackknife import jackknife_estimate
 from varbench.stats.mean import mean_estimate
 from varbench.stats.sharing import PAIRS, Sharing, unrelated_sd
 from varbench.stats.spread import METHOD_EXCESS, TOO_FEW, excess_variance_interval, sd_estimate
+
+FRACTION = (0.0, 1.0)
+LARGEST_VARIANCE = 0.25
+"""Of anything in [0, 1]."""
 
 NO_SPREAD = "a spread over runs needs at least 2 runs"
 
@@ -31,7 +35,7 @@ NO_SPREAD = "a spread over runs needs at least 2 runs"
 )
 def accuracy_sd(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Over all runs, ddof = 1; a diverged run has accuracy 0."""
-    return [(None, _sd(population.accuracy, population.shared, population, level=level))]
+    return [(None, _sd(population.accuracy, population.shared, population, level=level, values_in=FRACTION))]
 
 
 @measure(
@@ -93,7 +97,7 @@ def accuracy_sd_independent(population: PopulationArrays, *, level: float, key: 
                 np.sqrt(independent_variance_left_out(population.correct)),
                 level=level,
                 n_examples=population.n_examples,
-                bounds=(0.0, math.inf),
+                bounds=(0.0, math.sqrt(LARGEST_VARIANCE / population.n_examples)),
                 reason=NO_SPREAD,
             ),
         )
@@ -129,10 +133,15 @@ def accuracy_variance_distribution(
 
 
 def _sd(
-    values: Float[np.ndarray, " r"], shared: Sharing | None, population: PopulationArrays, *, level: float
+    values: Float[np.ndarray, " r"],
+    shared: Sharing | None,
+    population: PopulationArrays,
+    *,
+    level: float,
+    values_in: tuple[float, float] = UNBOUNDED,
 ) -> Estimate:
     """The SD over runs; where they share levels, that of the pairs that share none, without an interval."""
-    found = sd_estimate(values, level=level, n_examples=population.n_examples)
+    found = sd_estimate(values, level=level, n_examples=population.n_examples, values_in=values_in)
     unrelated = math.nan if shared is None else unrelated_sd(values, shared)
     if shared is None or not math.isfinite(unrelated):
         return found
@@ -155,7 +164,8 @@ def _excess(population: PopulationArrays, *, level: float, root: bool) -> Estima
     """The signed variance, or its root cut at 0; the interval holds for these test examples, over runs.
 
     Over runs alone: the target is the mean covariance of two examples of this test set, which estimates the
-    variance of the true accuracy; how it would change with another test set is not in the interval.
+    variance of the true accuracy; how it would change with another test set is not in the interval. It is cut where
+    no variance of a fraction can lie, above ¼.
     """
     n_runs, n_examples = population.n_runs, population.n_examples
     if n_runs < 2 or n_examples < 2:
@@ -169,4 +179,12 @@ def _excess(population: PopulationArrays, *, level: float, root: bool) -> Estima
     found = [scale * (float(accuracies.var(ddof=1)) - part), scale * low, scale * high]
     if root:
         found = [math.sqrt(max(0.0, number)) if math.isfinite(number) else number for number in found]
-    return estimate_of(*found, level=level, method=METHOD_EXCESS, n_runs=n_runs, n_examples=n_examples, reason=TOO_FEW)
+    return estimate_of(
+        *found,
+        level=level,
+        method=METHOD_EXCESS,
+        n_runs=n_runs,
+        n_examples=n_examples,
+        bounds=(-math.inf, math.sqrt(LARGEST_VARIANCE) if root else LARGEST_VARIANCE),
+        reason=TOO_FEW,
+    )
