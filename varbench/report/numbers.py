@@ -3,7 +3,8 @@
 Fractions are stored in [0, 1] and shown in percent; differences of fractions (unit `pp`) are stored as
 fractions too and shown in percentage points. An interval is always written out, never as a bare plus-minus; value and
 ends have the decimals that give half its width two significant digits, less a last digit that is 0 in all three, and
-they share a power of ten and separators between thousands.
+they share a power of ten and separators between thousands. What these decimals would show as 0 without
+being 0 has one significant digit of its own.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ SMALLEST_PLAIN = Decimal("0.001")
 LARGEST_PLAIN = Decimal("1000000")
 SMALLEST_GROUPED = Decimal("10000")
 FLOAT_NOISE = Decimal("1e-12")
+MOST_DECIMALS = 6  # of a number that is written with one significant digit
 DIGITS_ALONE = 3  # significant digits of a number that has no interval to set them
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -107,10 +109,7 @@ def alongside(*values: float, unit: str = "") -> tuple[str, ...]:
     scaled = [_scaled(value, unit) for value in values]
     half = Decimal(repr(float(max(values) - min(values)))) * unit_scale(unit) / 2
     texts = _alike(scaled, unit, half=half)
-    lost = any(
-        value and not any(digit in text.partition(" ")[0] for digit in "123456789")
-        for value, text in zip(values, texts, strict=True)
-    )
+    lost = any(value and not _says_something(text) for value, text in zip(values, texts, strict=True))
     if lost or not half:
         return tuple(number(value, unit) for value in values)
     return tuple(_join(text, unit_suffix(unit)) for text in texts)
@@ -147,7 +146,28 @@ def _write(quantity: Quantity) -> tuple[str, ...]:
     """Value, low and high as text, all three with the same decimals (and the same power of ten)."""
     numbers = [_scaled(x, quantity.unit) for x in (quantity.value, quantity.low, quantity.high)]
     _, low, high = numbers
-    return _alike(numbers, quantity.unit, half=(high - low) / 2 if low is not None and high is not None else None)
+    half = (high - low) / 2 if low is not None and high is not None else None
+    shown = _alike(numbers, quantity.unit, half=half)
+    if not half:
+        return shown
+    hidden = [x and abs(x) > half * FLOAT_NOISE and not _says_something(t) for x, t in zip(numbers, shown, strict=True)]
+    return tuple(
+        _one_digit(x) if lost and x else text for x, text, lost in zip(numbers, shown, hidden, strict=True)
+    )
+
+
+def _says_something(text: str) -> bool:
+    """Whether a number is written with a digit other than 0, its power of ten aside."""
+    return any(digit in text.partition(" ")[0] for digit in "123456789")
+
+
+def _one_digit(value: Decimal) -> str:
+    """A number close to 0 with its first significant digit: `0.0004`, `4 × 10⁻⁹`."""
+    decimals = _decimals_alone(value, 1)
+    if decimals <= MOST_DECIMALS:
+        return _fixed(value, decimals)
+    exponent = Decimal(f"{value:.0e}").adjusted()
+    return _power(_fixed(value.scaleb(-exponent), 0), exponent)
 
 
 def _alike(numbers: Sequence[Decimal | None], unit: str, *, half: Decimal | None) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float
 
+from varbench.measures.predictions import instability_share
 from varbench.report.document import Condition, Document
 from varbench.report.figures.kind import FigureKind, Panel
 from varbench.report.figures.style import (
@@ -29,6 +30,7 @@ from varbench.report.tables import Column, Table
 
 DRAWN = 600  # points of the curve; more are indistinguishable at this size
 SHARES = (0.01, 0.05, 0.10)  # where the document has no estimates of its own
+CORRECTED = "with the luck of ranking by few runs taken out"
 SHARE_MEASURE = "instability_share"
 
 
@@ -44,23 +46,26 @@ def panels(document: Document) -> Iterator[Panel]:
 def tables(document: Document) -> Iterator[Table]:
     """Every value by rank; for reading, the share of the disagreement that the most unstable examples carry."""
     rows: list[tuple[str, int, float]] = []
-    shares: list[tuple[str, str, int, float, Quantity]] = []
+    shares: list[tuple[str, str, int, float, Quantity, Quantity | None]] = []
     for condition in document.populations:
         values = _sorted(document, condition)
         rows += [(condition.label, rank, float(u)) for rank, u in enumerate(values, start=1)]
-        for share, carried in _shares(document, condition, values).items():
+        for share, carried in _shares(document, condition).items():
             count = max(1, round(share * len(values)))
-            shares.append((condition.label, f"{100 * share:g} %", count, float(values[count - 1]), carried))
+            drawn = _carried(values, share)
+            shares.append((condition.label, f"{100 * share:g} %", count, float(values[count - 1]), drawn, carried))
     if rows:
         digest = Table(
             "instability",
-            "How much of all disagreement the most unstable examples carry.",
+            "How much of all disagreement the most unstable examples carry: as drawn, where the runs that rank the "
+            f"examples are those that are summed, and {CORRECTED}, which is less where runs are few.",
             (
                 Column("condition", "Condition"),
                 Column("share", "Most unstable"),
                 Column("count", "Examples", "count"),
                 Column("threshold", "Instability at least", "fraction"),
-                Column("carried", "Share of the disagreement"),
+                Column("drawn", "Share of the disagreement, as drawn"),
+                Column("carried", "Corrected"),
             ),
             tuple(shares),
         )
@@ -72,15 +77,18 @@ def tables(document: Document) -> Iterator[Table]:
         yield Table("instability", "Instability of every test example, sorted.", columns, tuple(rows), digest)
 
 
-def _shares(document: Document, condition: Condition, values: Float[np.ndarray, " E"]) -> dict[float, Quantity]:
-    """The estimates of the document where it has them, otherwise the plain shares of the values."""
-    estimates = {at: row.quantity for at, row in document.series(condition.name, SHARE_MEASURE)}
-    if estimates or not len(values):
-        return estimates if len(values) else {}
-    total = float(values.sum())
-    reason = "no two runs disagree" if total == 0 else ""
-    plain = {s: float(values[: max(1, round(s * len(values)))].sum()) for s in SHARES}
-    return {s: Quantity(x / total if total else None, unit="fraction", reason=reason) for s, x in plain.items()}
+def _shares(document: Document, condition: Condition) -> dict[float, Quantity | None]:
+    """The corrected shares of the document: without an interval they are the plain ones."""
+    found = {at: row.quantity for at, row in document.series(condition.name, SHARE_MEASURE)}
+    corrected = {at: q if q.low is not None else Quantity(None, reason=q.reason) for at, q in found.items()}
+    return corrected or dict.fromkeys(SHARES)
+
+
+def _carried(values: Float[np.ndarray, " E"], share: float) -> Quantity:
+    """The plain share of the sorted values, which the curve shows."""
+    if not values.sum() > 0:
+        return Quantity(None, reason="no two runs disagree")
+    return Quantity(float(instability_share(values, share=share)), unit="fraction")
 
 
 def _sorted(document: Document, condition: Condition) -> Float[np.ndarray, " E"]:
@@ -110,9 +118,13 @@ def _panel(document: Document, condition: Condition, values: Float[np.ndarray, "
         text = f"{number(stable, 'fraction')} never flip"
         if text_width(text, size=SMALL) < stable * (WIDTH - LEFT - RIGHT):  # otherwise only the caption says it
             axes.text(edge + stable / 2, top * 0.05, text, ha="center", color=SOFT, fontsize=SMALL)
-    shares = _shares(document, condition, values)
-    said = [f"{100 * s:g} % of the examples carry {q.text}" for s, q in shares.items() if q.value is not None]
-    carried = f"The most unstable {said[-1]} of all disagreement; " if said else ""
+    largest, corrected = list(_shares(document, condition).items())[-1]
+    drawn = _carried(values, largest)
+    carried = ""
+    if drawn.value is not None:
+        told = "" if corrected is None or corrected.value is None else f" ({corrected.text} {CORRECTED})"
+        examples = f"{100 * largest:g} % of the examples"
+        carried = f"The most unstable {examples} carry {drawn.value_text} of the disagreement of these runs{told}; "
     same = f"{number(stable, 'fraction')} of the {integer(len(values))} examples get the same class from every run."
     finding = carried + same
     highest = number(float(values[0]), "fraction")
