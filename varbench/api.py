@@ -217,16 +217,15 @@ def compare(
     """
     import shlex
 
+    from varbench.analysis.checks import check_level
     from varbench.analysis.comparing import comparison_document
-    from varbench.errors import InputError
     from varbench.report import render
     from varbench.report.comparisons import headline
     from varbench.report.document import read_document
     from varbench.studies.environment import git, versions
     from varbench.studies.sides import Asked, sides_of
 
-    if not 0.0 < level < 1.0:
-        raise InputError(f"the level of intervals is {level}; give a number between 0 and 1, such as 0.95")
+    check_level(level)
     asked = Asked(level, population, None if measures is None else tuple(measures))
     sides = sides_of(conditions, asked=asked)
     words = ["varbench", "compare", *(str(given) for given in conditions if isinstance(given, str | Path))]

@@ -48,10 +48,10 @@ def analyze(
 
 
 def _document(results: Any, *, name: str | None, level: float) -> dict[str, Any]:
+    from varbench.analysis.checks import check_level
     from varbench.analysis.inputs import Results, read_results
 
-    if not 0.0 < level < 1.0:
-        raise InputError(f"the level of intervals is {level}; give a number between 0 and 1, such as 0.95")
+    check_level(level)
     if isinstance(results, str | Path):
         path = Path(results)
         if path.is_dir():
@@ -61,7 +61,22 @@ def _document(results: Any, *, name: str | None, level: float) -> dict[str, Any]
     conditions = dict(results) if isinstance(results, Mapping) else {named: results}
     if not conditions:
         raise InputError("there is nothing to analyze: give at least one population")
+    _check_kinds(conditions)
     return _measured(Results(conditions, form="arrays from memory"), name=named, renamed=False, level=level)
+
+
+def _check_kinds(conditions: Mapping[Any, Any]) -> None:
+    from varbench.analysis.population import PopulationArrays
+
+    for name, population in conditions.items():
+        if not isinstance(population, PopulationArrays):
+            given = type(population).__name__
+            raise InputError(
+                f"{name!r} is of type {given}, not results: give a file, or populations made by "
+                "varbench.PopulationArrays(labels=…, logits=…)"
+            )
+        if not isinstance(name, str) or not name:
+            raise InputError(f"a condition is named {name!r}: give every condition a name, as text")
 
 
 def _judged(rundir: Path, *, name: str | None, level: float) -> dict[str, Any]:

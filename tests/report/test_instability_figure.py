@@ -20,7 +20,7 @@ def test_the_share_that_is_told_is_that_of_the_curve(n_runs):
     drawn = np.sort(document.plots("results")["instability"])[::-1]
     share = 100 * drawn[:20].sum() / drawn.sum()
     assert f"most unstable 10 % of the examples carry {share:.1f} % of the disagreement of these runs" in panel.caption
-    cells = [row for row in readable(table).rows if row[1].text == "10 %"][0]
+    cells = next(row for row in readable(table).rows if row[1].text == "10 %")
     assert cells[4].text == f"{share:.1f} %"
     corrected = document.quantity("results", "instability_share", 0.1)
     assert (f"({corrected.text} with the luck of ranking" in panel.caption) == (n_runs > 2)

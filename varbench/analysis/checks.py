@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from varbench.errors import InputError
+from varbench.keys import SOURCES
 from varbench.measures.blocks import blocks
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ def checked(arrays: PopulationArrays) -> dict[str, Any]:
         found["classes"] = _classes(arrays.classes, labels, outputs)
     n_classes = found["classes"] if given[0] == "predictions" else outputs.shape[2]
     found["labels"] = _in_classes(labels, n_classes, given[0])
-    finished = np.ones(n_runs, dtype=bool) if arrays.finished is None else arrays.finished
+    finished = _finished(given[0], outputs) if arrays.finished is None else arrays.finished
     found["finished"] = _per_run("finished", finished, "b", n_runs)
     for name in ("train_loss", "train_accuracy"):
         if getattr(arrays, name) is not None:
@@ -72,6 +74,34 @@ def _outputs(name: str, value: Any) -> np.ndarray:
     array = narrowed(array)
     _check_probabilities(array)
     return array
+
+
+def _finished(name: str, outputs: np.ndarray) -> np.ndarray:
+    """Which runs have numbers at all, where nobody said which finished; a gap in one that does is refused."""
+    if name == "predictions":
+        return np.asarray((outputs >= 0).any(axis=1))
+    finished = np.ones(len(outputs), dtype=bool)
+    for run, values in enumerate(outputs):
+        finite = np.isfinite(values)
+        finished[run] = finite.any()
+        if finished[run] and not finite.all():
+            example, k = (int(i) for i in np.argwhere(~finite)[0])
+            raise InputError(
+                f"{name}[{run}, {example}, {k}] is {values[example, k]}; give finite numbers, or NaN for all examples "
+                "of a run that diverged (or say with finished which runs did)."
+            )
+    return finished
+
+
+def check_level(level: Any) -> None:
+    """Refuse what is no coverage of an interval.
+
+    Raises:
+        InputError: If it is not a number between 0 and 1.
+    """
+    number = isinstance(level, int | float | np.number) and not isinstance(level, bool)
+    if not number or not 0.0 < level < 1.0:
+        raise InputError(f"the level of intervals is {level!r}; give a number between 0 and 1, such as 0.95")
 
 
 def narrowed(probabilities: np.ndarray) -> np.ndarray:
@@ -152,6 +182,11 @@ def _per_run(name: str, value: Any, kind: str, n_runs: int) -> np.ndarray:
 
 
 def _levels(levels: Mapping[str, Any], n_runs: int) -> dict[str, np.ndarray]:
+    unknown = next((source for source in levels if source not in SOURCES), None)
+    if unknown is not None:
+        near = get_close_matches(str(unknown), SOURCES, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(SOURCES)}."
+        raise InputError(f"levels names the source of randomness {unknown!r}; {hint}")
     return {
         source: _per_run(f"levels[{source!r}]", values, "i", n_runs).astype(np.int64)
         for source, values in levels.items()

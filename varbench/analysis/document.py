@@ -95,11 +95,14 @@ def document(
 
 
 def _row(study: str, named: Named, measures: Mapping[str, Any]) -> dict[str, Any]:
+    estimate = dataclasses.asdict(named.estimate)
+    if estimate["freedom"] is None:
+        del estimate["freedom"]
     return {
         "study": study,
         "condition": named.condition,
         "measure": named.measure,
         "at": named.at,
-        **dataclasses.asdict(named.estimate),
+        **estimate,
         "unit": measures[named.measure].unit,
     }

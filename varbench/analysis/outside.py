@@ -83,6 +83,7 @@ def _condition(name: str, population: PopulationArrays) -> dict[str, Any]:
         "description": "",
         "n_runs": population.n_runs,
         "n_diverged": int((~population.finished).sum()),
+        "n_repeated": population.n_repeated,
         "n_examples": population.n_examples,
         "n_classes": population.n_classes,
     }

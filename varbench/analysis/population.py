@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -52,7 +53,7 @@ class PopulationArrays:
         probabilities: [R, E, K], stored as float32 (float64 where one above 0 would become 0); each row adds up to 1
             (within 1e-3).
         predictions: Predicted labels [R, E] in −1..K−1; −1 is no prediction.
-        finished: [R], False where the run diverged; None if all finished.
+        finished: [R], False where the run diverged; None if all did that have any number, or predict anything.
         weights: Final weights [R, P], or None.
         initial_weights: Initial weights [R, P], or None.
         layers: Named slices of the P axis.
@@ -69,7 +70,7 @@ class PopulationArrays:
     logits: Float[np.ndarray, "R E K"] | None = None
     probabilities: Float[np.ndarray, "R E K"] | None = None
     predictions: Int[np.ndarray, "R E"] | None = None
-    finished: Bool[np.ndarray, " R"] = None  # type: ignore[assignment]  # all True when made without
+    finished: Bool[np.ndarray, " R"] = None  # type: ignore[assignment]  # found when made without
     weights: Float[np.ndarray, "R P"] | None = None
     initial_weights: Float[np.ndarray, "R P"] | None = None
     layers: tuple[Layer, ...] = ()
@@ -162,6 +163,19 @@ class PopulationArrays:
         if self.predictions is not None:
             return self.finished
         return self.derived("usable", lambda: self.finished & scores.finite_runs(self._given))
+
+    @property
+    def n_repeated(self) -> int:
+        """Usable runs with the outputs and weights of an earlier one, bit for bit; 0 where only labels are known."""
+
+        def compute() -> int:
+            arrays = [a for a in (self.logits, self.probabilities, self.weights) if a is not None and a.size]
+            if not arrays:
+                return 0
+            rows = np.flatnonzero(self.usable)
+            return len(rows) - len({_digest([a[run] for a in arrays]) for run in rows})
+
+        return self.derived("n_repeated", compute)
 
     @property
     def usable_logits(self) -> Float[np.ndarray, "r E K"]:
@@ -260,3 +274,11 @@ class PopulationArrays:
             return np.logical_and.reduce([self.finished, *map(weights.measurable_vectors, arrays)])
 
         return self.derived("usable_weights", compute)
+
+
+def _digest(arrays: list[np.ndarray]) -> bytes:
+    """SHA-256 of their bytes."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(array.tobytes())
+    return digest.digest()

@@ -88,7 +88,8 @@ def _print_pair(console: Console, document: Document, pair: Pair) -> None:
         values = (row.value_a.value_text, row.value_b.value_text, signed(row.gap))
         table.add_row(escape(row.label), *values, p_text(row.p_holm), chance)
     console.print()
-    console.print(table)
+    if pair.main:
+        console.print(table)
     churned = [
         f"{document.measure(name).inline} {quantity.text}"
         for name, quantity in zip(CHURN, churn_row(document, pair), strict=True)

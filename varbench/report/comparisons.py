@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from varbench.report.document import Condition, Document
-from varbench.report.numbers import Quantity
+from varbench.report.numbers import Quantity, plus
 from varbench.report.overview import MAIN_MEASURES, ordered_measures
 
 CHURN = ("churn", "good_churn", "bad_churn", "win_loss_ratio")
@@ -60,13 +60,15 @@ class Pair:
 
     @property
     def main(self) -> list[Difference]:
-        """The main measures, each without a position or at its largest number of members."""
+        """The main measures, each without a position or at its largest number of members; all, where none is there."""
         found: dict[str, Difference] = {}
         for row in self.differences:
             if row.measure in MAIN_MEASURES and not isinstance(row.at, str):
                 kept = found.get(row.measure)
                 if kept is None or (kept.at is not None and (row.at is None or row.at > kept.at)):  # type: ignore[operator]
                     found[row.measure] = row
+        if not found:
+            return [row for row in self.differences if row.at is None] or list(self.differences)
         return [found[name] for name in MAIN_MEASURES if name in found]
 
 
@@ -74,13 +76,20 @@ def pairs(document: Document) -> list[Pair]:
     """Every comparison of two conditions, in the order of the document."""
     conditions = {condition.name: condition for condition in document.conditions}
     found: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    populations = {}
+    for condition in document.conditions:
+        a, b = condition.of, condition.facts.get("to")
+        if condition.role == "comparison" and a in conditions and b in conditions:
+            found[str(a), str(b)] = []
+            populations[str(a), str(b)] = str(condition.facts.get("population") or "")
     for row in document.items("comparisons"):
         found.setdefault((str(row["a"]), str(row["b"])), []).append(row)
     shown = []
     for (a, b), rows in found.items():
         order = {name: i for i, name in enumerate(ordered_measures(str(row["measure"]) for row in rows))}
         differences = sorted((_difference(document, row) for row in rows), key=lambda d: order[d.measure])
-        shown.append(Pair(conditions[a], conditions[b], str(rows[0].get("population") or ""), tuple(differences)))
+        population = str(rows[0].get("population") or "") if rows else populations[a, b]
+        shown.append(Pair(conditions[a], conditions[b], population, tuple(differences)))
     return shown
 
 
@@ -125,9 +134,7 @@ def p_text(p: float | None) -> str:
 
 def signed(quantity: Quantity) -> str:
     """A difference with its sign: `+2.1 pp [1.0, 3.2]`."""
-    text, shown = quantity.text, quantity.value_text
-    nothing = not any(digit in shown for digit in "123456789")
-    return f"+{text}" if quantity.value is not None and quantity.value > 0 and not nothing else text
+    return f"{plus(quantity)}{quantity.text}"
 
 
 def headline(document: Document) -> str:
@@ -142,6 +149,12 @@ def headline(document: Document) -> str:
 def _said(document: Document, pair: Pair, *, named: bool) -> str:
     prefix = f"{pair.title}: " if named else ""
     row = next((d for d in pair.main if d.gap.value is not None), None)
+    churn = document.quantity(pair.name, "churn")
+    changing = ""
+    if churn is not None and churn.value is not None:
+        changing = f"{churn.text} of the predictions change" if churn.value > 0 else "no prediction changes"
+    if row is None and changing:
+        return f"{prefix}From {pair.a.label} to {pair.b.label}, {changing}."
     if row is None:
         return f"{prefix}The two have no measure with a difference that can be told."
     told = "" if row.p_holm is None else f" (Holm p {_relation(row.p_holm)})"
@@ -153,10 +166,7 @@ def _said(document: Document, pair: Pair, *, named: bool) -> str:
     )
     if named:
         sentence = f"{prefix}{measure.inline} {verb}{told}, {row.value_a.value_text} to {row.value_b.value_text}"
-    churn = document.quantity(pair.name, "churn")
-    if churn is not None and churn.value is not None:
-        sentence += f"; {churn.text} of the predictions change" if churn.value > 0 else "; no prediction changes"
-    return f"{sentence}."
+    return f"{sentence}; {changing}." if changing else f"{sentence}."
 
 
 def _relation(p: float) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from varbench.errors import InputError
 from varbench.report.canonical import plain
-from varbench.report.numbers import Quantity
+from varbench.report.numbers import Quantity, integer
 
 SCHEMA = 1
 REQUIRED = ("schema", "id", "name", "title", "estimates", "manifest")
@@ -44,6 +44,14 @@ class Condition:
     @property
     def n_diverged(self) -> int:
         return self.facts.get("n_diverged") or 0
+
+    @property
+    def lost(self) -> str:
+        """In parentheses: how many runs diverged, and how many are no runs of their own; empty where none."""
+        repeated = self.facts.get("n_repeated") or 0
+        told = [f"{integer(self.n_diverged)} diverged"] if self.n_diverged else []
+        told += [f"{integer(repeated)} the same as another, bit for bit"] if repeated else []
+        return f" ({', '.join(told)})" if told else ""
 
 
 @dataclass(frozen=True)

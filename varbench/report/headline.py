@@ -33,7 +33,7 @@ def _change(document: Document) -> str:
 def _said(document: Document, condition: Condition, *, named: bool) -> str:
     prefix = f"{condition.label}: " if named else ""
     n_runs = condition.n_runs or 0
-    lost = f" ({integer(condition.n_diverged)} diverged)" if condition.n_diverged else ""
+    lost = condition.lost
     accuracy, disagreement = (document.quantity(condition.name, name) for name in ("accuracy", "disagreement"))
     reached = "" if accuracy is None or accuracy.value is None else accuracy.value_text
     if n_runs == 1:

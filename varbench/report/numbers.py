@@ -125,6 +125,11 @@ def difference(value: float | None, unit: str = "") -> str:
     return text if value < 0 else f"+{text}"
 
 
+def plus(quantity: Quantity) -> str:
+    """What stands before a difference: `+` where it is above 0 and not written as 0."""
+    return "+" if quantity.value is not None and quantity.value > 0 and _says_something(quantity.value_text) else ""
+
+
 def integer(value: int | None) -> str:
     """A count with thousands separators: `15,210`; an em dash for a missing one."""
     return "—" if value is None else f"{int(value):,}"
@@ -151,9 +156,7 @@ def _write(quantity: Quantity) -> tuple[str, ...]:
     if not half:
         return shown
     hidden = [x and abs(x) > half * FLOAT_NOISE and not _says_something(t) for x, t in zip(numbers, shown, strict=True)]
-    return tuple(
-        _one_digit(x) if lost and x else text for x, text, lost in zip(numbers, shown, hidden, strict=True)
-    )
+    return tuple(_one_digit(x) if lost and x else text for x, text, lost in zip(numbers, shown, hidden, strict=True))
 
 
 def _says_something(text: str) -> bool:

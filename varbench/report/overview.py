@@ -57,7 +57,7 @@ def churn_table(document: Document) -> Table | None:
     compared = [c for c in document.conditions if c.role == "comparison"]
     mine = {c.name for c in compared}
     rows = [row for row in document.estimates if row.condition in mine and row.at is None]
-    if not rows or document.items("comparisons"):
+    if not rows or any(c.facts.get("to") for c in compared):
         return None
     names = list(dict.fromkeys(row.measure for row in rows))
     return Table(
@@ -268,8 +268,7 @@ def _common_at(document: Document, populations: list[Condition], name: str) -> f
 def _runs(condition: Condition) -> str | None:
     if condition.n_runs is None:
         return None
-    lost = f" ({integer(condition.n_diverged)} diverged)" if condition.n_diverged else ""
-    return f"{integer(condition.n_runs)}{lost}"
+    return f"{integer(condition.n_runs)}{condition.lost}"
 
 
 def _setting(value: object) -> str | None:

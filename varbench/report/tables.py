@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from varbench.report.escape import latex, markdown
-from varbench.report.numbers import Quantity, integer, number
+from varbench.report.numbers import Quantity, integer, number, plus
 
 Cell = str | int | float | bool | Quantity | None
 READABLE_ROWS = 200
@@ -18,11 +18,12 @@ WIDEST = 6  # columns that fit on a printed page
 
 @dataclass(frozen=True)
 class Column:
-    """One column: `key` heads the CSV, `header` the readable forms; `unit` shows plain numbers."""
+    """One column: `key` heads the CSV, `header` the readable forms; `unit` shows plain numbers, `signed` a plus."""
 
     key: str
     header: str
     unit: str = ""
+    signed: bool = False
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,8 @@ def _turned(table: ReadableTable) -> ReadableTable:
 def _read(cell: Cell, column: Column, marks: dict[str, str]) -> ReadableCell:
     if isinstance(cell, Quantity):
         mark = marks.setdefault(cell.reason, _letter(len(marks))) if cell.reason else ""
-        return ReadableCell(cell.value_text, cell.interval_text, mark, is_number=True)
+        sign = plus(cell) if column.signed else ""
+        return ReadableCell(f"{sign}{cell.value_text}", cell.interval_text, mark, is_number=True)
     if cell is None:
         return ReadableCell("—")
     if isinstance(cell, bool):

@@ -31,8 +31,9 @@ def variance_shares(
     """σ²_T over the sum of all components, raw: below 0 where the component is, and then another may be above 1.
 
     The interval holds the shares s for which the interval of σ²_T − s · total, put together as that of a component is,
-    contains 0, cut to [0, 1]: no share of a variance lies elsewhere, so its coverage stays. Measured coverage of a nominal 95 %, 8 × 8 and 16 × 16 levels:
-    .92 to .98 with normal effects; .91 to .998 with gamma(4) ones and one value a run.
+    contains 0, cut to [0, 1]: no share of a variance lies elsewhere, so its coverage stays. Measured coverage of a
+    nominal 95 %, 8 × 8 and 16 × 16 levels: .92 to .98 with normal effects; .91 to .998 with gamma(4) ones and one
+    value a run.
 
     Args:
         energies: From `effect_energies`.

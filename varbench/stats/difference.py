@@ -166,7 +166,8 @@ def difference_of_estimates(
 ) -> Difference:
     """Difference of two independent estimates of which only value and interval are known, second − first.
 
-    Each side of an interval is read as a standard error, half-width / t_{n−1} (n the runs behind it), and the sides
+    Each side of an interval is read as a standard error, half-width / t_ν (its degrees of freedom: n − 1 for n
+    runs, fewer where levels or groups of runs were left out), and the sides
     that face each other are combined as in Welch's interval: below d, the lower side of the second and the upper
     side of the first; above d, the others (the method of variance estimates recovery, Zou & Donner 2008, with t).
     For two t intervals of means this is `independent_difference`. p comes from the side that faces 0.
@@ -190,7 +191,7 @@ def difference_of_estimates(
         reason = first.reason if first.value is None else second.reason
         return _undefined(reason, level=first.level, n_runs=n_runs, n_examples=examples)
     sides = [_side_errors(estimate) for estimate in (first, second)]
-    freedoms = [max(1.0, estimate.n_runs - 1.0) for estimate in (first, second)]
+    freedoms = [float(estimate.degrees) for estimate in (first, second)]
     below, freedom_below = _combine([sides[0][1] ** 2, sides[1][0] ** 2], freedoms)
     above, freedom_above = _combine([sides[0][0] ** 2, sides[1][1] ** 2], freedoms)
     return _difference(
@@ -210,7 +211,7 @@ def _side_errors(estimate: Estimate) -> tuple[float, float]:
     """Standard errors that the lower and the upper side of an interval speak of; NaN without one."""
     if estimate.value is None or estimate.low is None or estimate.high is None:
         return math.nan, math.nan
-    quantile = t_quantile(0.5 + estimate.level / 2, max(1, estimate.n_runs - 1))
+    quantile = t_quantile(0.5 + estimate.level / 2, estimate.degrees)
     below, above = estimate.value - estimate.low, estimate.high - estimate.value
     if estimate.method.startswith(
         (MEAN, JACKKNIFE, LEVELS)

@@ -49,4 +49,11 @@ def disjoint_mean_estimate(
         reason = f"an interval needs at least 2 {groups}"
     else:
         reason = ""
-    return replace(found, method=f"t over {groups}", resampled=groups, n_runs=size * len(values), reason=reason)
+    return replace(
+        found,
+        method=f"t over {groups}",
+        resampled=groups,
+        n_runs=size * len(values),
+        reason=reason,
+        freedom=None if found.low is None else len(values) - 1,
+    )

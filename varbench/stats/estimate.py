@@ -22,6 +22,7 @@ class Estimate:
         n_runs: Runs that entered the value.
         n_examples: Test examples that entered the value, or None where there are none.
         reason: Why the value or the interval is None, as a sentence without a final stop.
+        freedom: Degrees of freedom of the interval where they are not n_runs − 1.
     """
 
     value: float | None
@@ -33,6 +34,7 @@ class Estimate:
     n_runs: int
     n_examples: int | None
     reason: str = ""
+    freedom: int | None = None
 
     def __post_init__(self) -> None:
         """Hold the promise that readers rely on: finite or None, and never None without a reason.
@@ -57,7 +59,12 @@ class Estimate:
         """The value alone, and why there is no interval; the same where there is none already."""
         if self.low is None:
             return self
-        return replace(self, low=None, high=None, method=NO_INTERVAL, resampled="none", reason=reason)
+        return replace(self, low=None, high=None, method=NO_INTERVAL, resampled="none", reason=reason, freedom=None)
+
+    @property
+    def degrees(self) -> int:
+        """Degrees of freedom behind the interval, at least 1."""
+        return max(1, self.n_runs - 1 if self.freedom is None else self.freedom)
 
 
 NO_INTERVAL = "none"

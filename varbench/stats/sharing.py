@@ -200,7 +200,7 @@ def _estimate(
 ) -> Estimate:
     total, count = float(numerators.sum()), float(denominators.sum())
     value = total / count if count else math.nan
-    half = math.nan
+    half, freedom = math.nan, 1
     if math.isfinite(value) and shared.even():
         variances: dict[int, list[tuple[float, int]]] = {}
         for size, group in shared.groups():
@@ -214,9 +214,9 @@ def _estimate(
             variance = (n_groups - 1) / n_groups * float(deviations @ deviations)
             variances.setdefault(size, []).append((variance, n_groups))
         else:
-            half = _half_width(variances, level=level)
+            half, freedom = _half_width(variances, level=level)
     has_interval = math.isfinite(half)
-    return estimate_of(
+    found = estimate_of(
         value,
         value - half,
         value + half,
@@ -228,15 +228,17 @@ def _estimate(
         bounds=bounds,
         reason=reason if reason and not math.isfinite(value) else shared.reason,
     )
+    return replace(found, freedom=freedom) if has_interval else found
 
 
-def _half_width(variances: Mapping[int, list[tuple[float, int]]], *, level: float) -> float:
-    """From V_S and the number of groups, by the size of S."""
+def _half_width(variances: Mapping[int, list[tuple[float, int]]], *, level: float) -> tuple[float, int]:
+    """Half an interval and its degrees of freedom, from V_S and the number of groups, by the size of S."""
     single = variances[1]
     signed = sum((-1) ** (size + 1) * v for size, found in variances.items() for v, _ in found)
     variance = max(signed, *(v for v, _ in single))
-    if variance == 0.0:
-        return 0.0
     fewest = min(n for _, n in single) - 1
+    if variance == 0.0:
+        return 0.0, fewest
     scattered = sum((v / variance) ** 2 / (n - 1) for v, n in single)
-    return t_quantile(0.5 + level / 2, max(fewest, int(1.0 / scattered))) * math.sqrt(variance)
+    freedom = max(fewest, int(1.0 / scattered))
+    return t_quantile(0.5 + level / 2, freedom) * math.sqrt(variance), freedom

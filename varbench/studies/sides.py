@@ -55,6 +55,8 @@ def side_of(given: str | Path | PopulationArrays, *, name: str | None = None, as
     if isinstance(given, PopulationArrays):
         named = name or "population"
         return Side(named, "population", {named: _arm(named, named, given, asked=asked)})
+    if not isinstance(given, str | Path):
+        raise InputError(f"a condition is of type {type(given).__name__}: give a path, or a varbench.PopulationArrays")
     path = Path(given)
     named = name or path.resolve().name.removesuffix(path.suffix if path.is_file() else "")
     if path.is_dir():
@@ -106,6 +108,7 @@ def _arm(
     sizes: dict[str, Any] = {
         "n_runs": population.n_runs,
         "n_diverged": int((~population.finished).sum()),
+        "n_repeated": population.n_repeated,
         "n_examples": population.n_examples,
         "n_classes": population.n_classes,
     }
@@ -241,6 +244,6 @@ def _read(path: Path) -> dict[str, Any]:
 def _estimate(row: Mapping[str, Any], path: Path) -> Estimate:
     names = ("value", "low", "high", "level", "method", "resampled", "n_runs", "n_examples")
     try:
-        return Estimate(*(row[name] for name in names), reason=row.get("reason") or "")
+        return Estimate(*(row[name] for name in names), reason=row.get("reason") or "", freedom=row.get("freedom"))
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} was edited: the estimate of {row.get('measure')!r} is not sound ({error})") from None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
+from varbench.analysis.checks import check_level
 from varbench.analysis.population import ABSENT, PopulationArrays
 from varbench.errors import InputError
 from varbench.stats.estimate import Estimate, missing
@@ -116,8 +117,7 @@ def estimates(
     Raises:
         InputError: If a name is unknown or the level is out of range.
     """
-    if not 0.0 < level < 1.0:
-        raise InputError(f"The level of intervals is {level}; give a number between 0 and 1, such as 0.95.")
+    check_level(level)
     chosen = [_named(name) for name in (MEASURES if names is None else names)]
     found: list[tuple[str, At, Estimate]] = []
     for entry in chosen:

@@ -61,8 +61,9 @@ def between_rows(
     - `accuracy_on_new_examples` (with `accuracy`): second − first, by the multi-bootstrap over runs and examples: what
       other runs on another test set of this size would give. Paired where levels match.
     - `disagreement_between` (with `disagreement`): mean disagreement of a run of each minus the mean of the two
-      conditions' own; PERMANOVA of all runs tests that conditions differ more than the runs within them. Runs count as
-      exchangeable between the conditions; where matched runs are alike, p is too large rather than too small.
+      conditions' own; PERMANOVA of the runs tests that conditions differ more than the runs within them. Runs count as
+      exchangeable between the conditions; where matched runs are alike, p is too large rather than too small. Runs that
+      diverged are left out: they all predict nothing, and would agree.
 
     Args:
         first: The population that is compared with.
@@ -117,13 +118,13 @@ def _on_new_examples(
 
 
 def _disagreement(first: PopulationArrays, second: PopulationArrays, *, level: float, key: int) -> BetweenRow:
-    labels = [population.predicted_labels[:MOST_RUNS] for population in (first, second)]
+    labels = [p.predicted_labels[p.finished][:MOST_RUNS] for p in (first, second)]
     groups = np.repeat([0, 1], [len(found) for found in labels])
     matrix = disagreement_matrix(np.concatenate(labels), n_classes=max(first.n_classes, second.n_classes))
     test = permanova(np.sqrt(np.maximum(matrix, 0.0)), groups, n_permutations=PERMUTATIONS, key=key)
     value = excess(matrix, n_first=len(labels[0]))
     if value is None:
-        reason = "a condition of one run has no disagreement of its own"
+        reason = "a condition in which one run finished, or none, has no disagreement of its own"
         estimate = missing(reason, level=level, n_runs=len(groups), n_examples=first.n_examples)
     else:
         estimate = Estimate(value, None, None, level, NO_INTERVAL, "none", len(groups), first.n_examples)

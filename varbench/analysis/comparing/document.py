@@ -85,7 +85,7 @@ def comparison_document(
             )
             between += _between(match.arms[0], arm, names[0], name, partners, measures, level=level)
             churned = _churn(match.arms[0], arm, names[0], name, level=level)
-            conditions.append(_pair(names[0], name, match.arms[0], arm, partners))
+            conditions.append(_pair(names[0], name, match, arm, partners))
             estimates += [(COMPARISON, named) for named in churned]
     content: dict[str, Any] = {
         "name": "-".join(dict.fromkeys(side.name for side in sides)),
@@ -186,7 +186,8 @@ def _condition(name: str, side: Side, arm: Arm, match: Match, found: Sequence[Ma
     }
 
 
-def _pair(a: str, b: str, first: Arm, second: Arm, partners: Partners) -> dict[str, Any]:
+def _pair(a: str, b: str, match: Match, second: Arm, partners: Partners) -> dict[str, Any]:
+    first = match.arms[0]
     matched = "runs of the same levels are matched" if partners is not None else "all pairs of a run of each"
     known = first.population is not None and second.population is not None
     return {
@@ -195,6 +196,8 @@ def _pair(a: str, b: str, first: Arm, second: Arm, partners: Partners) -> dict[s
         "label": f"{a} → {b}",
         "role": COMPARISON,
         "of": a,
+        "to": b,
+        "population": match.name,
         "description": matched if known else "only estimates are at hand, no runs",
         "n_examples": second.facts.get("n_examples"),
     }

@@ -88,7 +88,7 @@ def every_table(document: Document) -> Iterator[Table]:
         Column("at", "At"),
         Column("value_a", "A"),
         Column("value_b", "B"),
-        Column("difference", "B − A"),
+        Column("difference", "B − A", signed=True),
         Column("p", "p"),
         Column("p_holm", "p (Holm)"),
         Column("probability_of_improvement", "P(A better)"),
@@ -96,7 +96,7 @@ def every_table(document: Document) -> Iterator[Table]:
         Column("method", "Interval"),
         Column("n_runs", "Runs", "count"),
     )
-    for pair in pairs(document):
+    for pair in filter(lambda pair: pair.differences, pairs(document)):
         name = f"differences--{file_stem(pair.name)}"
         rows = tuple(
             (
@@ -130,7 +130,7 @@ def _readable(pair: Pair, name: str, rows: Sequence[Difference]) -> Table:
             Column("measure", "Measure"),
             Column("value_a", a),
             Column("value_b", b),
-            Column("difference", f"{b} − {a}"),
+            Column("difference", f"{b} − {a}", signed=True),
             Column("p", "p"),
             Column("p_holm", "p (Holm)"),
             Column("probability_of_improvement", _chance(pair)),

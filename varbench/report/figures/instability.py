@@ -80,7 +80,9 @@ def tables(document: Document) -> Iterator[Table]:
 def _shares(document: Document, condition: Condition) -> dict[float, Quantity | None]:
     """The corrected shares of the document: without an interval they are the plain ones."""
     found = {at: row.quantity for at, row in document.series(condition.name, SHARE_MEASURE)}
-    corrected = {at: q if q.low is not None else Quantity(None, reason=q.reason) for at, q in found.items()}
+    corrected: dict[float, Quantity | None] = {
+        at: q if q.low is not None else Quantity(None, reason=q.reason) for at, q in found.items()
+    }
     return corrected or dict.fromkeys(SHARES)
 
 
