@@ -77,6 +77,10 @@ STUDIES: dict[str, tuple[str, str]] = {
         "varbench.studies.generalisation",
         "training accuracy is a poor signal, regularization helps, and simpler models sometimes win",
     ),
+    "feedback": (
+        "varbench.studies.feedback",
+        "models retrained on their own predictions drift and lose diversity",
+    ),
 }
 """Name → (module that defines `STUDY`, the claim in a phrase)."""
 

@@ -1,0 +1,143 @@
+"""Charts and sentences of the study of feedback loops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from varbench.analysis.charts import Chart, series
+from varbench.stats.estimate import Estimate
+from varbench.studies.feedback_numbers import Along
+from varbench.studies.rules import above, below, percent, told
+
+WORDS = {
+    "own": "own labels",
+    "drawn": "labels drawn from its probabilities",
+    "half": "own labels, half of them replaced by true ones",
+    "true": "true labels",
+}
+"""What the next generation is trained on, by teacher."""
+
+SHORT = {"own": "own labels", "drawn": "drawn labels", "half": "half true", "true": "true labels"}
+
+PARTS = {
+    "accuracy falls": "accuracy_change",
+    "diversity falls": "classes_change",
+    "lineages drift apart": "disagreement_ratio",
+    "churn goes on": "churn_excess",
+}
+"""Part of the rule → the measure that decides it."""
+
+SHOWN = 2
+"""Recipes in a chart."""
+
+
+def accuracy_chart(along: Mapping[str, Along]) -> Chart:
+    """Accuracy of every generation under three teachers."""
+    shown = _lines(along, "feedback_accuracy", ("own", "drawn", "true"))
+    return _chart("accuracy", "Accuracy, generation by generation", "accuracy on true labels", "fraction", shown)
+
+
+def diversity_chart(along: Mapping[str, Along]) -> Chart:
+    """Classes in use under three teachers."""
+    shown = _lines(along, "feedback_classes", ("own", "drawn", "true"))
+    return _chart("diversity", "Classes in use", "effective number of predicted classes", "none", shown)
+
+
+def drift_chart(along: Mapping[str, Along]) -> Chart:
+    """Disagreement between lineages on own and true labels, and churn on own labels."""
+    lines = []
+    for label, found in list(along.items())[:SHOWN]:
+        lines.append((f"{label}, lineages, own labels", found["feedback_disagreement", "own"]))
+        lines.append((f"{label}, lineages, true labels", found["feedback_disagreement", "true"]))
+        lines.append((f"{label}, churn, own labels", found["feedback_churn", "own"]))
+    return _chart("drift", "Drift", "test predictions that differ", "fraction", lines)
+
+
+def truth_chart(along: Mapping[str, Along], references: Mapping[str, Estimate]) -> Chart:
+    """Accuracy of the last generation under every teacher, and of the recipe on all true labels at once."""
+    rows = {
+        label: [
+            *((WORDS[teacher], found["feedback_accuracy", teacher][-1][1]) for teacher in WORDS),
+            ("all true labels at once", references[label]),
+        ]
+        for label, found in along.items()
+    }
+    finding = "; ".join(
+        f"{label}: {', '.join(f'{percent(q)} ({word})' for word, q in row)}" for label, row in rows.items()
+    )
+    return Chart(
+        name="teachers",
+        title="Who labels",
+        x_label="",
+        y_label="accuracy of the last generation",
+        unit="fraction",
+        kind="rows",
+        series=tuple(series(label, row) for label, row in rows.items()),
+        caption=f"{finding}.",
+    )
+
+
+def number(effects: Mapping[str, Mapping[str, Estimate]], kept: float) -> str:
+    """The effect that goes against the claim, where one does; otherwise what the loop costs."""
+    told_as = {
+        "accuracy_change": lambda q: f"{told(q, scale=100, unit='pp')} accuracy on own labels instead of true ones",
+        "classes_change": lambda q: f"{told(q, digits=2)} classes in use on own labels instead of true ones",
+        "disagreement_ratio": lambda q: f"× {told(q, digits=2)}: disagreement of lineages on own labels",
+        "churn_excess": lambda q: f"{told(q, scale=100, unit='pp')} churn at the end, less {kept:g} times the first",
+    }
+    for part in PARTS.values():
+        for label, found in effects.items():
+            q = found[f"feedback_{part}"]
+            holds = below(q, 0.0) if part in ("accuracy_change", "classes_change") else None
+            holds = above(q, 1.0) if part == "disagreement_ratio" else holds
+            holds = above(q, 0.0) if part == "churn_excess" else holds
+            if holds is False:
+                return f"{told_as[part](q)} ({label})"
+    for label, found in effects.items():
+        return f"{told_as['accuracy_change'](found['feedback_accuracy_change'])} ({label})"
+    return ""
+
+
+def headline(along: Mapping[str, Along], effects: Mapping[str, Mapping[str, Estimate]]) -> str:
+    """The sentence that opens the report."""
+    if not along:
+        return "No recipe could be measured."
+    lines = []
+    for label, found in along.items():
+        first, last = (found["feedback_accuracy", "own"][i][1] for i in (0, -1))
+        control, classes = found["feedback_accuracy", "true"][-1][1], found["feedback_classes", "own"][-1][1]
+        lines.append(
+            f"{label}: after {found['feedback_accuracy', 'own'][-1][0]} generations on own labels accuracy goes from "
+            f"{percent(first)} to {percent(last)}, on true labels to {percent(control)}, with "
+            f"{told(classes, digits=1)} classes in use at the end"
+        )
+    return f"{'. '.join(lines)}."
+
+
+def _lines(
+    along: Mapping[str, Along], measure: str, teachers: tuple[str, ...]
+) -> list[tuple[str, list[tuple[int, Estimate]]]]:
+    return [
+        (f"{label}, {SHORT[teacher]}", found[measure, teacher])
+        for label, found in list(along.items())[:SHOWN]
+        for teacher in teachers
+    ]
+
+
+def _chart(
+    name: str, title: str, y_label: str, unit: str, lines: list[tuple[str, list[tuple[int, Estimate]]]]
+) -> Chart:
+    def written(estimate: Estimate) -> str:
+        return percent(estimate) if unit == "fraction" else told(estimate, digits=2)
+
+    ends = "; ".join(f"{label}: {written(row[-1][1])}" for label, row in lines if row)
+    last = max((row[-1][0] for _, row in lines if row), default=0)
+    return Chart(
+        name=name,
+        title=title,
+        x_label="generation",
+        y_label=y_label,
+        unit=unit,
+        series=tuple(series(label, [(float(g), q) for g, q in row]) for label, row in lines),
+        caption=f"In generation {last}: {ends}.",
+    )
