@@ -116,8 +116,8 @@ class Document:
 
     @property
     def populations(self) -> tuple[Condition, ...]:
-        """Conditions that are a population each: no controls, no comparisons of two."""
-        return tuple(c for c in self.conditions if c.role not in ("control", "comparison"))
+        """Conditions that are a population each: no controls, no experiments, no comparisons of two."""
+        return tuple(c for c in self.conditions if c.role not in ("control", "experiment", "comparison"))
 
     @property
     def controls(self) -> tuple[Condition, ...]:

@@ -72,7 +72,7 @@ def conditions_table(document: Document) -> Table | None:
     """What each condition is: size of the model, the data and the training, and its recipe."""
     rows = []
     for c in document.conditions:
-        if c.facts and c.role != "comparison":
+        if c.facts and c.role not in ("experiment", "comparison"):
             f = c.facts
             design = f.get("design") or {}
             sources = ", ".join(map(str, design.get("sources") or []))
@@ -124,7 +124,7 @@ def recipes_table(document: Document) -> Table | None:
 
 def measures_table(document: Document) -> Table | None:
     """All measures without an `at`, one row each, conditions side by side; none where there are too many."""
-    conditions = [c for c in document.conditions if c.role != "comparison"]
+    conditions = [c for c in document.conditions if c.role not in ("experiment", "comparison")]
     if len(conditions) > SIDE_BY_SIDE:
         conditions = list(document.populations)
     shown = {c.name for c in conditions}

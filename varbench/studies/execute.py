@@ -113,7 +113,8 @@ def execute(
         for job, before, after in zip(jobs, starts, ends, strict=False):
             _train(job, out / job.plan.name, where, listen, before=before, weight=after - before)
         for experiment, before, after in zip(experiments, starts[len(jobs) :], ends[len(jobs) :], strict=False):
-            make_experiment(out, experiment, _listener(experiment, listen, before=before, weight=after - before))
+            tell = _listener(experiment, listen, before=before, weight=after - before)
+            make_experiment(out, experiment, tell, where=where)
 
 
 def _listener(

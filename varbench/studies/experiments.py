@@ -19,8 +19,20 @@ EXPERIMENT_SECONDS = 20.0
 """What an experiment is expected to take; only the printed estimate uses it."""
 
 
-def make_experiment(out: Path, experiment: Experiment, listen: Callable[[float], None] = lambda share: None) -> None:
+def make_experiment(
+    out: Path,
+    experiment: Experiment,
+    listen: Callable[[float], None] = lambda share: None,
+    *,
+    where: Mapping[str, Any] | None = None,
+) -> None:
     """Do an experiment and keep its arrays in a run directory, unless they are there.
+
+    Args:
+        out: The run directory.
+        experiment: What to do.
+        listen: Called with the share done.
+        where: Versions, device and flags, for the record.
 
     Raises:
         InputError: If the directory holds an experiment of that name with other facts, or its files were edited.
@@ -36,7 +48,7 @@ def make_experiment(out: Path, experiment: Experiment, listen: Callable[[float],
     np.savez_compressed(buffer, **made)
     content = buffer.getvalue()
     write_atomically(arrays, content)
-    write_record(record, {"facts": dict(experiment.facts), "arrays": sha256(content)})
+    write_record(record, {"facts": dict(experiment.facts), "arrays": sha256(content), "environment": dict(where or {})})
     listen(1.0)
 
 
@@ -57,6 +69,11 @@ def read_experiment(out: Path, experiment: Experiment) -> Mapping[str, np.ndarra
         raise InputError(f"{arrays} is not as it was written: delete it and {record.name}, and run again")
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
+
+
+def made_where(out: Path, experiment: Experiment) -> Mapping[str, Any]:
+    """Versions, device and flags with which an experiment was done; empty where they were not recorded."""
+    return read_record(_files(out, experiment.name)[0]).get("environment") or {}
 
 
 def _files(out: Path, name: str) -> tuple[Path, Path]:

@@ -20,9 +20,9 @@ from varbench.keys import SOURCES
 from varbench.probes import TrainedNetworks
 from varbench.stats.estimate import Estimate
 from varbench.store import PopulationStore
-from varbench.studies.experiments import read_experiment
+from varbench.studies.experiments import made_where, read_experiment
 from varbench.studies.moment import Moment
-from varbench.studies.request import read_study, request_of
+from varbench.studies.request import Request, read_study, request_of
 from varbench.studies.study import Evidence, Judgement, Named, PopulationPlan, Study
 
 SUITE = "suite"
@@ -87,7 +87,14 @@ def judge(out: Path, *, listen: Callable[[Moment], None] = lambda moment: None) 
             _study_part(study, judgements[study.name], [plans[name] for name in owned[study.name]], stores)
             for study in request.studies
         ],
-        conditions=[_condition(owner[name], plan, stores[name], populations[name]) for name, plan in plans.items()],
+        conditions=[
+            *(_condition(owner[name], plan, stores[name], populations[name]) for name, plan in plans.items()),
+            *(
+                row
+                for study in request.studies
+                for row in _experiment_conditions(request, study, judgements[study.name])
+            ),
+        ],
         estimates=[
             *((owner[name], n) for name, e in evidence.items() for n in e.estimates),
             *((study, n) for study, judgement in judgements.items() for n in judgement.estimates),
@@ -99,7 +106,7 @@ def judge(out: Path, *, listen: Callable[[Moment], None] = lambda moment: None) 
         anchors=[row for study in request.studies for row in _anchors(study, evidence, owned[study.name])],
         plots={p.name: _plots(p, populations[p.name], arrays[p.name]) for p in drawn},
         measures={**MEASURES, **{name: m for study in request.studies for name, m in study.measures.items()}},
-        manifest=_manifest(record, stores),
+        manifest=_manifest(record, stores, _where(out, request, stores)),
         unavailable=[(p.name, *entry) for p in drawn for entry in unavailable(populations[p.name])],
     )
 
@@ -211,6 +218,23 @@ def _condition(
     }
 
 
+def _experiment_conditions(request: Request, study: Study, judgement: Judgement) -> list[dict[str, Any]]:
+    """The experiments that a study decides about, or has estimates of."""
+    named = {v.condition for v in judgement.verdicts} | {n.condition for n in judgement.estimates}
+    return [
+        {
+            "condition": experiment.name,
+            "study": study.name,
+            "label": experiment.label,
+            "role": "experiment",
+            "of": None,
+            "description": "an experiment of its own, no population of classifiers",
+        }
+        for experiment in request.experiments(study)
+        if experiment.name in named
+    ]
+
+
 def _study_part(
     study: Study, judgement: Judgement, plans: Sequence[PopulationPlan], stores: dict[str, PopulationStore]
 ) -> dict[str, Any]:
@@ -272,15 +296,23 @@ def _anchors(study: Study, evidence: dict[str, Evidence], names: Sequence[str]) 
     return rows
 
 
-def _manifest(record: dict[str, Any], stores: dict[str, PopulationStore]) -> dict[str, Any]:
-    first = next(iter(stores.values())).manifest
+def _where(out: Path, request: Request, stores: Mapping[str, PopulationStore]) -> Mapping[str, Any]:
+    """What the first population was trained with, or the first experiment was made with where there is none."""
+    for store in stores.values():
+        return store.manifest
+    for experiment in (e for study in request.studies for e in request.experiments(study)):
+        return made_where(out, experiment)
+    return {}
+
+
+def _manifest(
+    record: dict[str, Any], stores: Mapping[str, PopulationStore], where: Mapping[str, Any]
+) -> dict[str, Any]:
+    known = {key: where.get(key) or {} for key in ("versions", "device", "flags", "git")}
     return {
-        "varbench": first["versions"]["varbench"],
+        "varbench": known["versions"].get("varbench"),
         "command": record["command"],
-        "versions": first["versions"],
-        "device": first["device"],
-        "flags": first["flags"],
-        "git": first["git"],
+        **known,
         "populations": [
             {
                 "name": name,

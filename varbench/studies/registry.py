@@ -57,6 +57,10 @@ STUDIES: dict[str, tuple[str, str]] = {
         "varbench.studies.landscape",
         "bad points are saddles, flat regions slow training, sharp minima generalize worse, good minima are joined",
     ),
+    "mode-collapse": (
+        "varbench.studies.mode_collapse",
+        "mode collapse is a consequence of the optimization: GANs cover few modes, other ones with every seed",
+    ),
     "shortcuts": (
         "varbench.studies.shortcuts",
         "models exploit any statistical shortcut that lowers the loss",

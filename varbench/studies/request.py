@@ -42,8 +42,14 @@ class Request:
     probe: bool = False
 
     def cases(self, study: Study) -> Sequence[Case]:
-        """The recipes of a study with the user's changes."""
+        """The recipes of a study with the user's changes.
+
+        Raises:
+            InputError: If there are changes, and the study trains no recipes.
+        """
         cases: Sequence[Case] = study.cases(self.budget)
+        if not cases and (self.recipe is not None or self.overrides):
+            raise InputError(f"the study {study.name!r} trains no recipe that could be changed: run it as it is, apart")
         if self.recipe is not None:
             cases = (Case(f"{_plain(self.recipe.data)}-{self.recipe.model}", _label(self.recipe), self.recipe),)
         return [replace(c, recipe=c.recipe.replace(**(self.overrides or {}))) for c in cases]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from varbench.stats.estimate import Estimate
 from varbench.studies.study import Answer, Part, Verdict
@@ -70,3 +72,41 @@ def told(estimate: Estimate, *, scale: float = 1.0, digits: int = 1, unit: str =
 def percent(estimate: Estimate, *, digits: int = 1) -> str:
     """A fraction in a sentence, in percent."""
     return told(estimate, scale=100.0, digits=digits, unit="%")
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """A part with the estimate that it weighs against a threshold, and how the table of claims words it.
+
+    Attributes:
+        part: The condition.
+        estimate: What it looks at.
+        threshold: Where it turns.
+        words: The number with its interval and a few words.
+    """
+
+    part: Part
+    estimate: Estimate
+    threshold: float
+    words: str
+
+    @property
+    def clearness(self) -> float:
+        """Distance of the value from the threshold in half lengths of the interval; 0 where there is no interval."""
+        value, low, high = self.estimate.value, self.estimate.low, self.estimate.high
+        if value is None or low is None or high is None:
+            return 0.0
+        return abs(value - self.threshold) / ((high - low) / 2) if high > low else math.inf
+
+
+def deciding(weighed: Sequence[Weighed]) -> str:
+    """The words of the part that decided: the clearest that failed; without one, the least clear that is not sure.
+
+    Of parts that all hold it is the least clear one too: the others would have to move farther to change the answer.
+    """
+    failed = [w for w in weighed if w.part.holds is False]
+    if failed:
+        return max(failed, key=lambda w: w.clearness).words
+    unsure = [w for w in weighed if w.part.holds is None]
+    known = [w for w in unsure or weighed if w.estimate.value is not None]
+    return min(known, key=lambda w: w.clearness).words if known else ""
