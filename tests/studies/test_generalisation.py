@@ -95,6 +95,12 @@ def test_one_prediction_on_its_other_side_contradicts_the_claim(planted, broken:
     assert judgement.verdicts[-1].verdict == "contradicted"
 
 
+def test_the_number_is_the_one_that_decided() -> None:
+    assert "of noisy labels fitted" in judged({"base": (0.9, 0.6)}).number
+    assert "from training to test" in judged({"base": (1.0, 0.95), "decay": (0.99, 0.97)}).number
+    assert "rank correlation" in judged().number
+
+
 def test_a_training_accuracy_that_orders_the_recipes_as_the_test_does_contradicts_the_claim() -> None:
     words = ("decay", "smoothing", "dropout", "early", "decay-weak", "smoothing-weak", "early-third", "rate-low")
     row = {word: (0.5 + 0.03 * i, 0.3 + 0.03 * i) for i, word in enumerate(words)}
