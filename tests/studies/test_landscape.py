@@ -167,7 +167,6 @@ def test_a_surface_as_claimed_supports_the_claim_with_the_planted_numbers() -> N
         ({"changes": {"rate-low": {"test": 0.1}, "base": {"test": 0.2}, "decay-mid": {"test": 0.8}}}, PARTS[2]),
         ({"changes": {"full-batch": {"sharpness": 0.5}}}, PARTS[3]),
         ({"changes": {"full-batch": {"test": 0.4}}}, PARTS[3]),
-        ({"train": 1.0}, PARTS[4]),
         ({"changes": {"wide": {"raw": 0.0, "aligned": 0.0}}}, PARTS[4]),
         ({"changes": {"wide": {"aligned": 0.4}}}, PARTS[5]),
         ({"changes": {"narrow": {"aligned": 0.02}}}, PARTS[6]),
@@ -191,6 +190,12 @@ def test_one_run_a_wide_spread_no_run_and_no_snapshots_are_no_support(planted) -
 def test_runs_that_all_diverged_are_no_answer(runs: int) -> None:
     judgement = judged(runs=runs, diverged=range(runs))
     assert set(holds(judgement).values()) == {None}
+    assert judgement.verdicts[-1].verdict == "inconclusive"
+
+
+def test_runs_that_end_at_no_good_minimum_tell_nothing_of_how_many_there_are() -> None:
+    judgement = judged(train=1.0)
+    assert {name: held for name, held in holds(judgement).items() if not held} == {PARTS[4]: None}
     assert judgement.verdicts[-1].verdict == "inconclusive"
 
 

@@ -12,7 +12,18 @@ from varbench.data import load
 from varbench.errors import InputError
 from varbench.studies import hyperparameters
 from varbench.studies.landscape_charts import charts
-from varbench.studies.landscape_points import BAD, FORMS, SWEPT, WIDTHS, Along, Found, Group, Shown, along, measured
+from varbench.studies.landscape_points import (
+    BAD,
+    FORMS,
+    SWEPT,
+    WIDTHS,
+    Found,
+    Group,
+    Shown,
+    along,
+    measured,
+    sharpnesses,
+)
 from varbench.studies.rules import above, below, every, overall, told, verdict
 from varbench.studies.study import Arrays, Case, Evidence, Judgement, Named, Part, PopulationPlan, Study
 from varbench.training.design import Design, together
@@ -92,8 +103,9 @@ def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[Populat
         swept = hyperparameters.STUDY.plan([case], budget, runs)
         for word in SWEPT:
             (plan,) = (p for p in swept if p.name == f"hyper-{case.name}-{word}")
-            snapshots = SNAPSHOTS[budget] if word == "base" else 0
-            plans.append(dataclasses.replace(plan, snapshots=snapshots, measures=("accuracy", "loss", "train_loss")))
+            base, first = word == "base", case is cases[0]
+            plan = dataclasses.replace(plan, snapshots=SNAPSHOTS[budget] if base else 0, plots=base and first)
+            plans.append(dataclasses.replace(plan, measures=("accuracy", "loss", "train_loss")))
         for word, recipe in _own(case, budget).items():
             plans.append(
                 PopulationPlan(
@@ -133,16 +145,16 @@ def _design(recipe: Recipe, runs: int, word: str) -> Design:
 
 def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) -> Judgement:
     verdicts, estimates, numbers = [], [], []
-    shown: dict[str, tuple[Group, Along | None, Found]] = {}
+    shown: dict[str, Shown] = {}
     for name, group in _groups(evidence).items():
         if any(e.arrays.weights is None or e.arrays.networks is None for e in group.values()):
             verdicts.append(verdict(name, [Part("everything measured", None, "The weights were not kept.")]))
             continue
         label = group["base"].plan.label.rpartition(", ")[0]
-        points = along(group["base"])
-        found = measured(group, points)
+        points, sharp = along(group["base"]), sharpnesses(group)
+        found = measured(group, points, sharp)
         parts = _parts(group, found)
-        shown[label] = (group, points, found)
+        shown[label] = Shown(group, points, sharp, found)
         verdicts.append(verdict(name, [part for part, _ in parts]))
         numbers += [(part.holds, f"{number} ({label})") for part, number in parts]
         estimates += [Named(name, m, None, q) for m, q in found.items() if m in MEASURES]
@@ -210,7 +222,7 @@ def _parts(group: Group, found: Found) -> list[tuple[Part, str]]:
         ),
         (
             "many good minima",
-            every([below(trained, low), above(raw, apart)]),
+            above(raw, apart) if below(trained, low) else None,
             (
                 f"Wide runs end at a training loss of {told(trained, digits=3, unit='nats')} (good is below "
                 f"{low:.2f}), with a rise of {told(raw, digits=3, unit='nats')} between two of them (two are "
@@ -243,14 +255,14 @@ def _number(numbers: Sequence[tuple[bool | None, str]]) -> str:
     return order[0] if order else ""
 
 
-def _headline(shown: Shown) -> str:
+def _headline(shown: Mapping[str, Shown]) -> str:
     if not shown:
         return "No recipe could be measured."
     lines = [
         f"{label}: {told(f['landscape_saddle'], scale=100, unit='pp')} more negative curvature at points of high loss, "
         f"rank correlation of sharpness and test loss {told(f['landscape_between'], digits=2)} over recipes; between "
         f"wide runs a rise of {told(f['raw wide'], digits=2, unit='nats')}, aligned {told(f['aligned wide'], digits=2)}"
-        for label, (_, _, f) in shown.items()
+        for label, (_, _, _, f) in shown.items()
     ]
     return f"What the loss surface looks like where training passes and ends. {'; '.join(lines)}."
 
@@ -274,15 +286,18 @@ STUDY = Study(
         "norm with the loss lost per step until the next snapshot is above 0; (3) over five recipes, learning rate "
         "and weight decay up and down, Kendall's correlation of λ_max with the test loss is above 0; (4) at equal "
         "steps full batches end with a larger λ_max than small ones (ratio above 1) and more test loss (above 0); "
-        f"(5) wide networks end below {GOOD:.0%} of the loss of guessing, ln K, and the training loss rises by more "
-        f"than {APART:.0%} of it between two of them; (6) with hidden units relabeled it rises by less than "
-        f"{GOOD:.0%} of ln K; (7) the aligned rise is smaller for wide networks than for those with {FACTOR**2} times "
-        "fewer units. All of them: supported; one wholly on the other side: contradicted; otherwise inconclusive."
+        f"(5) wide networks that end below {GOOD:.0%} of the loss of guessing, ln K (others tell nothing), are apart: "
+        f"the training loss rises by more than {APART:.0%} of it between two of them; (6) with hidden units relabeled "
+        f"it rises by less than {GOOD:.0%} of ln K; (7) the aligned rise is smaller for wide networks than for those "
+        f"with {FACTOR**2} times fewer units. All of them: supported; one wholly on the other side: contradicted; "
+        "otherwise inconclusive."
     ),
     meaning=(
-        "Do not fear bad local minima; expect slow stretches instead. λ_max alone is no reason to prefer a model: it "
-        "follows the learning rate, the training loss and the scale of the weights. Weights of separate runs may be "
-        "averaged or joined only after relabeling, and better in wide networks."
+        "Where (1) and (2) hold, patience and larger steps help where training is stuck, and other starting points "
+        "less. Where (3) differs between data sets, λ_max is no reason to prefer a model: it follows the learning "
+        "rate, the training loss and the scale of the weights, and the same function can be had at any sharpness. "
+        "Where (5) holds and (6) does not, weights of separate runs are not to be averaged, even with units "
+        "relabeled."
     ),
     limits=(
         "Small networks of one hidden layer, SGD with momentum at a constant rate. Points on the way are no critical "

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from varbench.analysis.charts import Chart, Series, cloud, series
 from varbench.analysis.paths import ALPHAS
-from varbench.studies.landscape_points import FORMS, SWEPT, WIDTHS, Shown, path_losses, progress, sharpness, test_loss
+from varbench.studies.landscape_points import FORMS, SWEPT, WIDTHS, Shown, path_losses, progress, test_loss
 from varbench.studies.rules import told
 from varbench.studies.study import Evidence
 from varbench.studies.sweeps import over_runs
 
 
-def charts(shown: Shown) -> tuple[Chart, ...]:
+def charts(shown: Mapping[str, Shown]) -> tuple[Chart, ...]:
     """All of them; none where nothing was measured."""
     if not shown:
         return ()
     return (_widths(shown), *_paths(shown), *_curvature(shown), *_progress(shown), *_sharp(shown))
 
 
-def _widths(shown: Shown) -> Chart:
+def _widths(shown: Mapping[str, Shown]) -> Chart:
     rows = [
         (f"{label}, {form}", [(float(_units(group[word])), found[f"{form} {word}"]) for word in WIDTHS])
-        for label, (group, _, found) in list(shown.items())[:3]
+        for label, (group, _, _, found) in list(shown.items())[:3]
         for form in FORMS
     ]
     listed = "; ".join(f"{label} {', '.join(told(q, digits=2) for _, q in row)}" for label, row in rows)
@@ -40,10 +42,10 @@ def _units(e: Evidence) -> int:
     return sum(e.plan.recipe.hidden or ())
 
 
-def _paths(shown: Shown) -> list[Chart]:
+def _paths(shown: Mapping[str, Shown]) -> list[Chart]:
     """The training loss on the way from one run to another, narrow and wide, mean over pairs."""
     charts = []
-    for i, (label, (group, _, found)) in enumerate(shown.items(), start=1):
+    for i, (label, (group, _, _, found)) in enumerate(shown.items(), start=1):
         rows = []
         for word in ("narrow", "wide"):
             for form in FORMS:
@@ -65,14 +67,14 @@ def _paths(shown: Shown) -> list[Chart]:
     return charts[:2]
 
 
-def _curvature(shown: Shown) -> list[Chart]:
-    named: list[tuple[str, str, str, str, bool]] = [
-        ("negative", "saddles", "Curvature that bends downward", "share of negative curvature", False),
-        ("largest", "sharpness", "Sharpness along training", "λ_max of the training loss", True),
-    ]
-    there = {label: points for label, (_, points, _) in list(shown.items())[:6] if points is not None}
+def _curvature(shown: Mapping[str, Shown]) -> list[Chart]:
+    named = (
+        ("negative", "saddles", "Curvature that bends downward", "share of negative curvature"),
+        ("largest", "sharpness", "Sharpness along training", "λ_max of the training loss"),
+    )
+    there = {label: s.points for label, s in list(shown.items())[:6] if s.points is not None}
     charts = []
-    for field, name, title, y_label, log_y in named if there else []:
+    for field, name, title, y_label in named if there else []:
         rows = [
             (label, [(float(s), over_runs(getattr(p, field)[:, i])) for i, s in enumerate(p.steps) if s > 0])
             for label, p in there.items()
@@ -92,29 +94,26 @@ def _curvature(shown: Shown) -> list[Chart]:
                 unit="fraction" if field == "negative" else "none",
                 series=tuple(series(label, row) for label, row in rows),
                 log_x=True,
-                log_y=log_y,
                 caption=f"Hessian of the training loss{', in %' if field == 'negative' else ''}: {ends}.",
             )
         )
     return charts
 
 
-def _progress(shown: Shown) -> list[Chart]:
+def _progress(shown: Mapping[str, Shown]) -> list[Chart]:
     clouds = []
-    for label, (_, points, _) in list(shown.items())[:6]:
-        if points is not None:
-            norm, fall = (values.ravel() for values in progress(points))
+    for label, drawn in list(shown.items())[:6]:
+        if drawn.points is not None:
+            norm, fall = (values.ravel() for values in progress(drawn.points))
             forward = (fall > 0) & (norm > 0)
             clouds.append(cloud(label, norm[forward].tolist(), fall[forward].tolist()))
-    told_ = "; ".join(
-        f"{label} {told(found['landscape_progress'], digits=2)}" for label, (_, _, found) in shown.items()
-    )
+    told_ = "; ".join(f"{label} {told(s.found['landscape_progress'], digits=2)}" for label, s in shown.items())
     if not clouds:
         return []
     return [
         Chart(
             name="progress",
-            title="Small gradients, slow progress",
+            title="Gradient and progress",
             x_label="norm of the gradient",
             y_label="training loss lost per step",
             unit="nats",
@@ -128,14 +127,14 @@ def _progress(shown: Shown) -> list[Chart]:
     ]
 
 
-def _sharp(shown: Shown) -> list[Chart]:
+def _sharp(shown: Mapping[str, Shown]) -> list[Chart]:
     charts = []
-    for i, (label, (group, _, found)) in enumerate(shown.items(), start=1):
+    for i, (label, (group, _, sharp, found)) in enumerate(shown.items(), start=1):
         clouds: list[Series] = []
         for word, meaning in SWEPT.items():
-            sharp, loss = sharpness(group[word]), test_loss(group[word])
-            positive = sharp > 0
-            clouds.append(cloud(meaning, sharp[positive].tolist(), loss[positive].tolist()))
+            loss = test_loss(group[word])[: len(sharp[word])]
+            positive = sharp[word] > 0
+            clouds.append(cloud(meaning, sharp[word][positive].tolist(), loss[positive].tolist()))
         charts.append(
             Chart(
                 name=f"sharp-{i}",
@@ -145,7 +144,6 @@ def _sharp(shown: Shown) -> list[Chart]:
                 unit="nats",
                 series=tuple(clouds),
                 kind="points",
-                log_x=True,
                 caption=f"One point for each run. Rank correlation over recipes "
                 f"{told(found['landscape_between'], digits=2)}, over the runs of a recipe "
                 f"{told(found['landscape_within'], digits=2)}.",

@@ -64,8 +64,22 @@ class Along(NamedTuple):
 
 Group: TypeAlias = Mapping[str, Evidence]
 Found: TypeAlias = Mapping[str, Estimate]
-Shown: TypeAlias = Mapping[str, tuple[Group, Along | None, Found]]
-"""Label of a recipe → its populations, the points of its training, and what was measured."""
+
+
+class Shown(NamedTuple):
+    """What the charts are drawn from.
+
+    Attributes:
+        group: The populations of a recipe, by what was changed.
+        points: Of the training of the base; None where it kept no snapshots.
+        sharp: From `sharpnesses`.
+        found: From `measured`.
+    """
+
+    group: Group
+    points: Along | None
+    sharp: Mapping[str, Float[np.ndarray, " c"]]
+    found: Found
 
 
 def along(e: Evidence) -> Along | None:
@@ -109,15 +123,33 @@ def progress_rank(points: Along) -> Float[np.ndarray, " r"]:
     return kendall(*progress(points))
 
 
-def sharpness(e: Evidence, *, runs: int = CURVED) -> Float[np.ndarray, " R"]:
-    """λ_max of the training loss at the end of every run, NaN where it diverged and beyond the first `runs`."""
-    assert e.arrays.weights is not None
-    assert e.arrays.networks is not None
-    found = np.full(e.arrays.n_runs, np.nan)
-    rows = np.flatnonzero(e.arrays.usable_weights)
-    rows = rows[rows < runs]
-    if len(rows):
-        found[rows] = e.arrays.networks.curvature(e.arrays.weights[rows], key=KEY).largest
+def sharpnesses(group: Group) -> dict[str, Float[np.ndarray, " c"]]:
+    """λ_max of the training loss at the end of the first runs of every swept condition, and of both batch sizes.
+
+    "rescaled" has those of the base with their layers scaled against each other. All are measured in one call, by one
+    network: they are of one form.
+
+    Returns:
+        c values each, c the first runs that all have, `CURVED` at most; NaN where a run diverged or has no such form.
+    """
+    words = (*SWEPT, "small-batch", "full-batch")
+    first, networks = min(CURVED, *(group[word].arrays.n_runs for word in words)), group["base"].arrays.networks
+    assert networks is not None
+    found = {word: np.full(first, np.nan) for word in (*words, "rescaled")}
+    places, parts = [], []
+    for word in words:
+        arrays = group[word].arrays
+        rows = np.flatnonzero(arrays.usable_weights[:first])
+        assert arrays.weights is not None
+        places += [(word, row) for row in rows]
+        parts.append(arrays.weights[rows])
+        moved = rescaled(arrays.weights[rows], networks.leaves, SCALE) if word == "base" else None
+        if moved is not None:
+            places += [("rescaled", row) for row in rows]
+            parts.append(moved)
+    if places:
+        for (word, row), value in zip(places, networks.curvature(np.concatenate(parts), key=KEY).largest, strict=True):
+            found[word][row] = value
     return found
 
 
@@ -182,7 +214,7 @@ def rescaled(
     return found
 
 
-def measured(group: Group, points: Along | None) -> dict[str, Estimate]:
+def measured(group: Group, points: Along | None, sharp: Mapping[str, Float[np.ndarray, " c"]]) -> Found:
     """Every quantity that the rule or a chart needs."""
     nothing = np.zeros(0)
     excess, lowest = (nothing, nothing) if points is None else bad_points(points)
@@ -191,36 +223,23 @@ def measured(group: Group, points: Along | None) -> dict[str, Estimate]:
         "landscape_lowest": over_runs(lowest),
         "landscape_progress": over_runs(nothing if points is None else progress_rank(points), bounds=(-1.0, 1.0)),
     }
-    first = min(CURVED, *(group[word].arrays.n_runs for word in SWEPT))
-    sharp = {word: sharpness(group[word])[:first] for word in SWEPT}
-    both = np.array(list(sharp.values())), np.array([test_loss(group[word])[:first] for word in SWEPT])
+    first = len(sharp["base"])
+    losses = {word: test_loss(group[word])[:first] for word in SWEPT}
+    both = np.array([sharp[word] for word in SWEPT]), np.array([losses[word] for word in SWEPT])
     found["landscape_between"] = over_runs(rank_between(*both), bounds=(-1.0, 1.0))
     found["landscape_within"] = rank_within(*both)
-    found["landscape_rescaled"] = ratio(sharp["base"], _rescaled_sharpness(group["base"], sharp["base"]))
+    found["landscape_rescaled"] = ratio(sharp["base"], sharp["rescaled"])
+    found["landscape_batch"] = ratio(sharp["small-batch"], sharp["full-batch"])
     small, full = group["small-batch"], group["full-batch"]
-    found["landscape_batch"] = ratio(sharpness(small), sharpness(full))
     found["landscape_batch_loss"] = change(test_loss(small), test_loss(full), n_examples=small.arrays.n_examples)
     heights = {(form, word): barriers(group[word], form) for form in FORMS for word in WIDTHS}
     for (form, word), values in heights.items():
         found[f"{form} {word}"] = over_runs(values, bounds=(0.0, np.inf))
-    narrow, wide = heights["aligned", "narrow"], heights["aligned", "wide"]
-    found["landscape_width"] = change(narrow, wide)
-    trained = group["wide"].arrays.train_loss
-    assert trained is not None
-    kept = group["wide"].arrays.usable
-    found["train loss"] = over_runs(np.where(kept, trained.astype(np.float64), np.nan), bounds=(0.0, np.inf))
-    return found
-
-
-def _rescaled_sharpness(e: Evidence, sharp: Float[np.ndarray, " r"]) -> Float[np.ndarray, " r"]:
-    """λ_max of the same functions with their layers scaled against each other; NaN where that cannot be done."""
-    weights, networks = e.arrays.weights, e.arrays.networks
-    assert weights is not None
-    assert networks is not None
-    found, rows = np.full(len(sharp), np.nan), np.flatnonzero(np.isfinite(sharp))
-    moved = rescaled(weights[rows], networks.leaves, SCALE)
-    if moved is not None and len(rows):
-        found[rows] = networks.curvature(moved, key=KEY).largest
+    found["landscape_width"] = change(heights["aligned", "narrow"], heights["aligned", "wide"])
+    wide = group["wide"].arrays
+    assert wide.train_loss is not None
+    trained = np.where(wide.usable, wide.train_loss.astype(np.float64), np.nan)
+    found["train loss"] = over_runs(trained, bounds=(0.0, np.inf))
     return found
 
 
