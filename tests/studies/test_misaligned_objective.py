@@ -72,6 +72,8 @@ def test_a_true_score_that_falls_while_the_proxy_rises_supports_the_claim():
     assert found["wide", "misaligned_gap", 120.0] == pytest.approx((0.8 - 0.2) * SHARE, abs=0.005)
     assert found["control", "misaligned_true", 120.0] == pytest.approx(0.99 * (1 - SHARE) + SHARE, abs=0.005)
     assert found["wide", "misaligned_fall", None] < -0.05
+    grown = {w: found[w, "misaligned_gap_change", None] for w in ("wide", "control")}
+    assert found["wide", "misaligned_excess", None] == pytest.approx(grown["wide"] - grown["control"])
     assert found["wide", "misaligned_width_late", None] == pytest.approx(1.6 * SHARE, abs=0.01)
 
 

@@ -10,11 +10,12 @@ from tests.studies.made import evidence, holds
 from varbench.analysis.population import PopulationArrays
 from varbench.data import load
 from varbench.data.plants import PROXIES
+from varbench.studies.corruption import AMOUNTS
 from varbench.studies.execute import execute, jobs_of
 from varbench.studies.group_probe import group_probes
 from varbench.studies.judge import judge
 from varbench.studies.request import Request
-from varbench.studies.shift import AMOUNTS, STUDY
+from varbench.studies.shift import STUDY
 
 RUNS = 8
 DATA = load("digits")
@@ -99,6 +100,7 @@ def test_a_probe_that_reads_the_class_and_runs_that_part_support_the_claim():
     assert found["shift_probe_outside", None] == pytest.approx(0.5)
     assert found["shift_probe_turned", None] == 0.0
     assert found["shift_probe_refitted", None] == pytest.approx(0.5)
+    assert found["shift_probe_absent", None] == pytest.approx(0.95, abs=0.03)
     assert found["shift_accuracy", 0.5] == pytest.approx(0.9, abs=0.01)
     assert found["shift_sd_ratio", 0.5] == pytest.approx(5, rel=0.15)
 
@@ -122,6 +124,8 @@ def test_a_layer_that_holds_the_factor_shows_it_everywhere():
     found = {n.measure: n.estimate.value for n in judged((0.0, 1.0, 0.0)).estimates}
     for where in ("inside", "outside", "turned", "refitted"):
         assert found[f"shift_probe_{where}"] == pytest.approx(0.98, abs=0.02)
+    # The class can then be told from the group alone, which is right for 95 % of it: 0.95² + 0.05² of the other factor.
+    assert found["shift_probe_absent"] == pytest.approx(0.905, abs=0.04)
 
 
 @pytest.mark.parametrize("setting", [{"runs": 1}, {"diverged": RUNS}, {"diverged": RUNS - 1}, {"runs": 2}])

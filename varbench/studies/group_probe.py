@@ -54,11 +54,21 @@ class Probed:
 
 
 def group_probes(e: Evidence, networks: Networks, weights: Float[np.ndarray, "R P"]) -> Probed:
-    """Fit a probe for the group on the training examples of each run, and ask it in and out of distribution."""
+    """Fit a probe for the group on the training examples of each run, and ask it in and out of distribution.
+
+    Beside it, a probe for a factor that no input holds and that goes along with the class as the group does ("absent",
+    in distribution; with the factor independent of the class it is a coin), and one fitted where the group is
+    independent of the class ("refitted").
+    """
     data, plain = load(e.plan.recipe.data), load(plant_of(e.plan)[0])
     train, y = slice(PROBE_EXAMPLES), data.y_test
     said = {s: GROUP.said(plain, getattr(plain, f"x_{s}"), getattr(data, f"x_{s}")) == 1 for s in ("train", "test")}
     typical = GROUP.typical(y, classes=data.classes) == 1
+    random = np.random.default_rng(0)
+    absent = {
+        s: (GROUP.typical(labels, classes=data.classes) == 1) ^ (random.random(len(labels)) >= TYPICAL)
+        for s, labels in (("train", data.y_train), ("test", y))
+    }
 
     def both(x: Shaped[np.ndarray, "n ..."]) -> Shaped[np.ndarray, "m ..."]:
         """Every example as a member of group 0, then every one as a member of group 1."""
@@ -76,7 +86,7 @@ def group_probes(e: Evidence, networks: Networks, weights: Float[np.ndarray, "R 
     last = [name for name in layers if name != LOGITS] or [LOGITS]
     largest = max(4 * len(x) * sum(math.prod(shape) for shape in layers.values()) for x in shown.values())
     together = min(LANES, max(1, BYTES // largest))
-    found = {name: np.full(len(weights), np.nan) for name in ("inside", "outside", "turned", "refitted")}
+    found = {name: np.full(len(weights), np.nan) for name in ("inside", "outside", "turned", "refitted", "absent")}
     usable = np.flatnonzero(e.arrays.usable & e.arrays.usable_weights)
     for runs in np.split(usable, range(together, len(usable), together)) if len(usable) else []:
         block = {name: networks.activations_on(weights[runs], x)[last[-1]] for name, x in shown.items()}
@@ -88,6 +98,8 @@ def group_probes(e: Evidence, networks: Networks, weights: Float[np.ndarray, "R 
             found["outside"][run] = (answers == _groups(answers)).mean()
             found["turned"][run] = (np.where(typical, *answers.reshape(2, -1)) == ~typical).mean()
             refitted = linear_probe(seen["train twins"], _groups(seen["train twins"])).answers(seen["test twins"])
+            nowhere = linear_probe(seen["train"], absent["train"][train]).answers(seen["test"])
+            found["absent"][run] = (nowhere == absent["test"]).mean()
             found["refitted"][run] = (refitted == _groups(refitted)).mean()
     share = float(said["test"].mean())
     return Probed(e, found, max(share, 1.0 - share))

@@ -58,6 +58,9 @@ MEASURES = {
         "Change of the true score", "fraction", "higher", f"With {FACTOR} times the steps."
     ),
     "misaligned_gap_change": Described("Change of the gap", "fraction", "lower", f"With {FACTOR} times the steps."),
+    "misaligned_excess": Described(
+        "Change of the gap beyond the control", "fraction", "lower", "Minus that of the same levels on true labels."
+    ),
     "misaligned_fall": Described(
         "Fall of the true score",
         "fraction",
@@ -173,7 +176,9 @@ def _effects(scores: Mapping[str, Scores]) -> dict[str, Estimate]:
         best = turning(-s.true)
         peak = np.where(best < 0, np.nan, s.true[np.arange(len(best)), best])
         found[f"{word} fall"] = change(peak, s.true[:, -1])
-    wide, narrow = scores["wide"], scores["narrow"]
+    wide, narrow, control = scores["wide"], scores["narrow"], scores["control"]
+    grown = [s.gap[:, -1] - s.gap[:, s.early] for s in (control, wide)]
+    found["excess"] = change(*grown)
     found["width early"] = change(narrow.gap[:, narrow.early], wide.gap[:, wide.early])
     found["width late"] = change(narrow.gap[:, -1], wide.gap[:, -1])
     return found
@@ -200,7 +205,8 @@ def _parts(effects: Mapping[str, Estimate]) -> list[Part]:
         Part(
             "not with true labels",
             every([below(control[0], MARGIN), above(control[1], -MARGIN)]),
-            f"Trained on true labels, the gap changes by {_pp(control[0])}, the true score by {_pp(control[1])}.",
+            f"Trained on true labels, the gap changes by {_pp(control[0])}, {_pp(effects['excess'])} less than on the "
+            f"proxy's, and the true score from its best by {_pp(control[1])}.",
         ),
     ]
 
@@ -215,6 +221,7 @@ def _own(effects: Mapping[str, Estimate]) -> dict[tuple[str, str], Estimate]:
     for word in ("wide", "control"):
         found |= {(word, f"misaligned_{w}_change"): effects[f"{word} {w}"] for w in ("proxy", "true", "gap")}
         found[word, "misaligned_fall"] = effects[f"{word} fall"]
+    found["wide", "misaligned_excess"] = effects["excess"]
     return found | {("wide", f"misaligned_width_{when}"): effects[f"width {when}"] for when in ("early", "late")}
 
 
@@ -325,10 +332,10 @@ STUDY = Study(
         "The proxy errs by one simple rule on a fixed share of small data, so that the largest possible harm is known; "
         "misspecified rewards in practice err where nobody looked. The test of (2) has two chances to hold. The gap "
         "falls while true classes are learned and rises when the exceptions are, so that both at once can hide in it; "
-        "compare it with that of the control. Width is shown and not judged: the first form of the rule asked for a "
-        "larger gap of wide networks at an eighth of the steps, where the exceptions are not learned yet; in the first "
-        "runs it was smaller by about a point there, and larger at the end. Supervised learning at a constant rate is "
-        "no reinforcement learning: the data do not change with what was learned."
+        "its change beyond that of the control is shown for that. Width is shown and not judged: the first form of the "
+        "rule asked for a larger gap of wide networks at an eighth of the steps, where the exceptions are not learned "
+        "yet; in the first runs it was smaller by about a point there, and larger at the end. Supervised learning at a "
+        "constant rate is no reinforcement learning: the data do not change with what was learned."
     ),
     cases=_cases,
     plan=_plan,

@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
-import numpy as np
-from jaxtyping import Bool, Float, Int
 
 from varbench.analysis.charts import Chart, Series, series
 from varbench.analysis.described import Described
-from varbench.analysis.document import LEVEL
-from varbench.analysis.networks import Networks
-from varbench.data import load
 from varbench.data.plants import GROUP
-from varbench.measures.independence import independent_variance, independent_variance_left_out
-from varbench.measures.predictions import predicted_labels
 from varbench.stats.estimate import Estimate
-from varbench.stats.jackknife import jackknife_estimate
-from varbench.stats.spread import sd_estimate
-from varbench.stats.spread_test import spread_ratio_estimate
 from varbench.studies.common import MAIN, main_cases, main_population
+from varbench.studies.corruption import AMOUNTS, under_noise
 from varbench.studies.group_probe import TYPICAL, group_probes
 from varbench.studies.planted import SMALL, plant_of, planted_population, small_cases
 from varbench.studies.rules import above, every, overall, percent, told, verdict
 from varbench.studies.study import Arrays, Case, Evidence, Judgement, Named, Part, PopulationPlan, Study
-from varbench.studies.sweeps import disagreement, disagreement_ratio, over_runs
 
 CLEARLY = 0.10
 """A probe that is right for so much more than the commonest value finds the factor."""
 
 LOST = 0.05
 """A tenth of the way from certainty to chance: a probe that loses more read the class for the factor."""
-
-AMOUNTS = (0.0, 0.25, 0.5, 1.0, 2.0)
-"""SDs of the noise on the test inputs, in SDs of the inputs."""
 
 GRADED = (0.0, 0.25, 0.5, 1.0)
 """Between these the disagreement must rise; beyond, accuracies come close to chance."""
@@ -59,6 +43,12 @@ MEASURES = {
     "shift_probe_refitted": Described(
         "Probe fitted without the correlation", "fraction", "none", "Its accuracy with the group independent."
     ),
+    "shift_probe_absent": Described(
+        "Probe for a factor in no input",
+        "fraction",
+        "none",
+        "In distribution; taken apart from the class it is a coin.",
+    ),
     "shift_accuracy": Described("Accuracy under noise", "fraction", "higher", "On test inputs with that much noise."),
     "shift_disagreement": Described(
         "Disagreement under noise", "fraction", "lower", "Labels that differ between two runs on the same noisy inputs."
@@ -77,43 +67,6 @@ MEASURES = {
         "SD over runs of the accuracy, over that without noise.",
     ),
 }
-
-
-@dataclass(frozen=True)
-class Corrupted:
-    """Labels that the runs which finished predict under noise [A, r, E], with the right ones [E]."""
-
-    evidence: Evidence
-    labels: Int[np.ndarray, "A r E"]
-    right: Int[np.ndarray, " E"]
-
-    @property
-    def correct(self) -> Bool[np.ndarray, "A r E"]:
-        """Which run is right on which example."""
-        return self.labels == self.right
-
-    def estimates(self) -> dict[tuple[str, float], Estimate]:
-        """By measure, without its first word, and amount of noise."""
-        found: dict[tuple[str, float], Estimate] = {}
-        classes, n = self.evidence.arrays.n_classes, len(self.right)
-        for i, amount in enumerate(AMOUNTS):
-            accuracy, labels, correct = self.correct[i].mean(axis=1), self.labels[i], self.correct[i]
-            found["accuracy", amount] = over_runs(accuracy, n_examples=n, bounds=(0.0, 1.0))
-            found["disagreement", amount] = disagreement(labels, classes=classes)
-            found["sd", amount] = sd_estimate(accuracy, level=LEVEL, n_examples=n)
-            found["sd_independent", amount] = jackknife_estimate(
-                math.sqrt(independent_variance(correct)),
-                np.sqrt(independent_variance_left_out(correct)),
-                level=LEVEL,
-                n_examples=n,
-                bounds=(0.0, math.inf),
-                reason="a spread over runs needs at least 2 runs",
-            )
-            if i:
-                found["disagreement_ratio", amount] = disagreement_ratio(self.labels[i - 1], labels, classes=classes)
-                clean = self.correct[0].mean(axis=1)
-                found["sd_ratio", amount] = spread_ratio_estimate(clean, accuracy, level=LEVEL, n_examples=n)
-        return found
 
 
 def _cases(budget: str) -> tuple[Case, ...]:
@@ -149,24 +102,13 @@ def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) 
             mine += _probe_parts(probed[base], probe.commonest)
             estimates += [Named(e.plan.name, f"shift_probe_{word}", None, q) for word, q in probed[base].items()]
         else:
-            corrupted[base] = _corrupted(e, networks, weights).estimates()
+            corrupted[base] = under_noise(e, networks, weights).estimates()
             mine += _noise_parts(corrupted[base])
             estimates += [Named(e.plan.name, f"shift_{word}", a, q) for (word, a), q in corrupted[base].items()]
     verdicts = [verdict(base, found) for base, found in parts.items()]
     charts = [*_probe_chart(probed), *_noise_charts(corrupted)]
     headline = _headline(probed, corrupted)
     return Judgement((*verdicts, overall(verdicts)), headline, _number(probed), tuple(estimates), tuple(charts))
-
-
-def _corrupted(e: Evidence, networks: Networks, weights: Float[np.ndarray, "R P"]) -> Corrupted:
-    usable, name = e.arrays.usable & e.arrays.usable_weights, e.plan.recipe.data
-    right = e.arrays.labels
-    labels = np.full((len(AMOUNTS), int(usable.sum()), len(right)), -1, np.int32)
-    if usable.any():
-        for i, amount in enumerate(AMOUNTS):
-            x = load(f"{name}+noise:{amount:g}").x_test
-            labels[i] = predicted_labels(networks.logits_on(weights[usable], x))
-    return Corrupted(e, labels, right)
 
 
 def _probe_parts(found: Mapping[str, Estimate], commonest: float) -> list[Part]:
@@ -221,8 +163,10 @@ def _probe_chart(probed: Mapping[str, Mapping[str, Estimate]]) -> list[Chart]:
         "outside": "group independent",
         "turned": "group turned",
         "refitted": "fitted and asked independent",
+        "absent": "a factor in no input, in distribution",
     }
     lost = "; ".join(f"{base} {_pp(found['lost'])}" for base, found in probed.items())
+    absent = "; ".join(f"{base} {percent(found['absent'])}" for base, found in probed.items())
     return [
         Chart(
             name="probe",
@@ -238,8 +182,9 @@ def _probe_chart(probed: Mapping[str, Mapping[str, Estimate]]) -> list[Chart]:
             reference_label="a coin",
             caption=(
                 f"Fitted where the group is typical of the class with chance {TYPICAL:.0%}, the probe loses with the "
-                f"group independent of the class: {lost}. The last row is a probe of the same layer that was fitted "
-                "where they are independent: what can be read there."
+                f"group independent of the class: {lost}. A probe fitted where they are independent shows what can be "
+                "read from the layer. The last row is a factor that no input holds and that goes along with the class "
+                f"as the group does: {absent} in distribution, and a coin once they are taken apart."
             ),
         )
     ]
@@ -254,6 +199,10 @@ def _noise_charts(corrupted: Mapping[str, Mapping[tuple[str, float], Estimate]])
 
     few = list(corrupted.items())[:3]
     ratios = "; ".join(f"{base} {told(found['sd_ratio', JUDGED], unit='times')}" for base, found in few)
+    against = "; ".join(
+        f"{base} {percent(found['sd', JUDGED], digits=2)} against {percent(found['sd_independent', JUDGED], digits=2)}"
+        for base, found in few
+    )
     ends = "; ".join(
         f"{base} {percent(found['disagreement', 0.0])} without and {percent(found['disagreement', JUDGED])} with noise "
         f"of {JUDGED:g} SD"
@@ -287,7 +236,8 @@ def _noise_charts(corrupted: Mapping[str, Mapping[tuple[str, float], Estimate]])
             ),
             caption=(
                 f"SD over runs with noise of {JUDGED:g} SD over that without: {ratios}. The second line of each data "
-                "set is the spread that as many errors would give if runs made them on examples independently."
+                "set is the spread that as many errors would give if runs made them on examples independently; with "
+                f"that noise, runs against it: {against}."
             ),
         ),
     ]
