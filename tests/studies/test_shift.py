@@ -111,6 +111,7 @@ def test_a_probe_that_reads_the_class_and_runs_that_part_support_the_claim():
         ({"units": (1.0, 1.0, 0.0)}, {"it loses out of distribution"}),
         ({"units": (0.0, 0.0, 1.0)}, {"the probe finds the factor", "it loses out of distribution"}),
         ({"errors": (0.05, 0.02, 0.1, 0.2, 0.5)}, {"disagreement rises with the noise"}),
+        ({"errors": (0.02, 0.15, 0.06, 0.2, 0.5)}, {"disagreement rises with the noise"}),
         ({"spread": (0.015, 0.015, 0.002, 0.02, 0.02)}, {"accuracy spreads further under noise"}),
     ],
 )

@@ -266,8 +266,10 @@ def _headline(
     spreads = [f"{told(found['sd_ratio', JUDGED], unit='times')} ({base})" for base, found in corrupted.items()]
     lines = []
     if probes:
+        absent = ", ".join(f"{percent(found['absent'])} ({base})" for base, found in probed.items())
         lines.append(
-            f"Fitted where a group goes along with the class, a probe for it is right for {'; '.join(probes)}."
+            f"Fitted where a group goes along with the class, a probe for it is right for {'; '.join(probes)}; one for "
+            f"a factor that is in no input, and goes along as well, for {absent} there."
         )
     if flips:
         lines.append(
@@ -297,7 +299,8 @@ STUDY = Study(
         "interval on the other side: contradicted; otherwise inconclusive."
     ),
     meaning=(
-        "That a probe, or a test score, finds a feature says that it went along with what was read, where it was read. "
+        "That a probe, or a test score, finds a feature says that it went along with what was read, where it was read: "
+        "one that is in no input can be found too, and only the shift tells it from one that is. "
         "Ask again where the feature and what it goes along with are taken apart, and read models that agree in "
         "distribution on shifted inputs before taking one for another."
     ),
