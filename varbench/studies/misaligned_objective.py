@@ -332,9 +332,10 @@ STUDY = Study(
         "The proxy errs by one simple rule on a fixed share of small data, so that the largest possible harm is known; "
         "misspecified rewards in practice err where nobody looked. The test of (2) has two chances to hold. The gap "
         "falls while true classes are learned and rises when the exceptions are, so that both at once can hide in it; "
-        "its change beyond that of the control is shown for that. Width is shown and not judged: the first form of the "
-        "rule asked for a larger gap of wide networks at an eighth of the steps, where the exceptions are not learned "
-        "yet; in the first runs it was smaller by about a point there, and larger at the end. Supervised learning at a "
+        "its change beyond that of the control is shown for that. The rule is not the first one: that asked in (2) for "
+        "the gap alone, and besides for a larger gap of wide networks at an eighth of the steps, where the exceptions "
+        "are not learned yet; there it was smaller by about a point on both recipes, and the claim in that form was "
+        "contradicted. Width is now shown and not judged. Supervised learning at a "
         "constant rate is no reinforcement learning: the data do not change with what was learned."
     ),
     cases=_cases,
