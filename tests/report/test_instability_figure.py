@@ -26,3 +26,15 @@ def test_the_share_that_is_told_is_that_of_the_curve(n_runs):
     assert (f"({corrected.text} with the luck of ranking" in panel.caption) == (n_runs > 2)
     if n_runs == 4:
         assert corrected.value < 0.8 * share / 100  # what the caption said alone
+
+
+def test_a_condition_that_is_not_drawn_has_no_rows():
+    labels = np.arange(40) % 2
+    flips = np.random.default_rng(0).random((8, 40)) < 0.2
+    runs = varbench.PopulationArrays(labels=labels, predictions=np.where(flips, 1 - labels, labels))
+    analysis = varbench.analyze(runs)
+    hidden = {**analysis["conditions"][0], "condition": "hidden", "label": "hidden"}
+    document = read_document({**analysis, "conditions": [*analysis["conditions"], hidden]})
+    assert {c.name for c in document.populations} == {"results", "hidden"}
+    (table,) = tables(document)
+    assert {row[0] for row in table.rows} == {row[0].text for row in readable(table).rows} == {"results"}

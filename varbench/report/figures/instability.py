@@ -50,7 +50,7 @@ def tables(document: Document) -> Iterator[Table]:
     for condition in document.populations:
         values = _sorted(document, condition)
         rows += [(condition.label, rank, float(u)) for rank, u in enumerate(values, start=1)]
-        for share, carried in _shares(document, condition).items():
+        for share, carried in _shares(document, condition).items() if len(values) else ():
             count = max(1, round(share * len(values)))
             drawn = _carried(values, share)
             shares.append((condition.label, f"{100 * share:g} %", count, float(values[count - 1]), drawn, carried))
