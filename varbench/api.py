@@ -111,7 +111,7 @@ def write_report(rundir: str | Path, *, out: str | Path) -> Path:
     """
     from varbench.report import render
 
-    return render(judge(Path(rundir)), Path(out))
+    return render(judge(Path(rundir)), out)
 
 
 def plan(
@@ -246,5 +246,5 @@ def compare(
         },
     )
     if out is not None:
-        render(document, Path(out))
+        render(document, out)
     return document

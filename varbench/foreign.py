@@ -43,7 +43,7 @@ def analyze(
     if out is not None:
         from varbench.report import render
 
-        render(document, Path(out))
+        render(document, out)
     return document
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from varbench.cli import main
 from varbench.store import PopulationStore, locked
 from varbench.store.files import read_record, write_record
+from varbench.studies.request import continued
 
 STUDY = ("run", "identical-pipelines", "--budget", "smoke")
 
@@ -203,5 +205,7 @@ def test_no_space_left(
 
 def test_an_unfinished_run_directory_says_how_to_finish(rundir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (rundir / "digits-mlp" / "commits" / "00000.json").unlink()
-    command = json.loads((rundir / "study.json").read_text())["command"]
+    recorded = json.loads((rundir / "study.json").read_text())["command"]
+    command = continued(recorded, rundir)
+    assert command.endswith(f"--out {shlex.quote(str(rundir))}")
     assert command in refused(capsys, ["judge", str(rundir)])

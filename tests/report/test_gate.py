@@ -108,7 +108,9 @@ def test_a_gate_fails_exactly_where_its_comparison_holds(end: str, sign: str, li
 
 def test_a_sentence_says_what_was_measured() -> None:
     (sentence,) = failures(parse_gate("disagreement.low > 5%"), view(*INTERVALS))
-    assert sentence == "disagreement.low > 5%: the low end of the interval of disagreement is 10 % [9, 11] in B"
+    assert (
+        sentence == "disagreement.low > 5%: the low end of the interval of disagreement, 10 % [9, 11], is 9.00 % in B"
+    )
 
 
 def test_a_condition_can_be_named_and_a_control_is_left_alone_unless_named() -> None:

@@ -40,7 +40,11 @@ def checked(arrays: PopulationArrays) -> dict[str, Any]:
         found["classes"] = _classes(arrays.classes, labels, outputs)
     n_classes = found["classes"] if given[0] == "predictions" else outputs.shape[2]
     found["labels"] = _in_classes(labels, n_classes, given[0])
-    finished = _finished(given[0], outputs) if arrays.finished is None else arrays.finished
+    finished = (
+        _finished(given[0], outputs, np.asarray(getattr(arrays, given[0])))
+        if arrays.finished is None
+        else arrays.finished
+    )
     found["finished"] = _per_run("finished", finished, "b", n_runs)
     for name in ("train_loss", "train_accuracy"):
         if getattr(arrays, name) is not None:
@@ -70,13 +74,14 @@ def _outputs(name: str, value: Any) -> np.ndarray:
             "classes] with at least one of each."
         )
     if name == "logits":
-        return array.astype(np.float32, copy=False)
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, as if it had been
+            return array.astype(np.float32, copy=False)
     array = narrowed(array)
     _check_probabilities(array)
     return array
 
 
-def _finished(name: str, outputs: np.ndarray) -> np.ndarray:
+def _finished(name: str, outputs: np.ndarray, given: np.ndarray) -> np.ndarray:
     """Which runs have numbers at all, where nobody said which finished; a gap in one that does is refused."""
     if name == "predictions":
         return np.asarray((outputs >= 0).any(axis=1))
@@ -87,8 +92,8 @@ def _finished(name: str, outputs: np.ndarray) -> np.ndarray:
         if finished[run] and not finite.all():
             example, k = (int(i) for i in np.argwhere(~finite)[0])
             raise InputError(
-                f"{name}[{run}, {example}, {k}] is {values[example, k]}; give finite numbers, or NaN for all examples "
-                "of a run that diverged (or say with finished which runs did)."
+                f"{name}[{run}, {example}, {k}] is {given[run, example, k]:g}; give finite numbers in float32, or NaN "
+                "for all examples of a run that diverged (or say with finished which runs did)."
             )
     return finished
 

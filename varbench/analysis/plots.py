@@ -43,11 +43,13 @@ def plots(
     first = population.predicted_labels[:MATRIX_RUNS]
     disagreement = disagreement_matrix(first, n_classes=population.n_classes)
     matrices = {"disagreement": rounded(disagreement)}
+    orders: dict[str, list[int]] = {}
     if population.weights is not None:
         usable = population.usable_weights[:MATRIX_RUNS]
         among = np.full((len(usable), len(usable)), np.nan)
         among[np.ix_(usable, usable)] = relative_distance_matrix(population.weights[:MATRIX_RUNS][usable])
         matrices["weight_distance"] = rounded(among)
+        orders["weight_distance"] = clustering_order(among)
     unstable = instability(population.votes)
     runs = {"accuracy": rounded(population.accuracy), "finished": [bool(f) for f in population.finished]}
     if not population.lacks("probabilities"):
@@ -58,6 +60,7 @@ def plots(
         "runs": runs,
         "matrices": matrices,
         "order": clustering_order(disagreement),
+        "orders": orders,
         "instability": rounded(np.sort(unstable)[::-1]),
         "flips": _flips(unstable, population.votes, population.labels, x_test, examples),
         **registered_plot_data(population),

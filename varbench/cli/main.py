@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -53,6 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         near = difflib.get_close_matches(arguments[0], COMMANDS, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         print(f"varbench: unknown command {arguments[0]!r}: {hint}known are {', '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    if "--out=" in arguments or ("--out", "") in itertools.pairwise(arguments):
+        print("varbench: --out has an empty name: give a folder, such as --out reports/mine", file=sys.stderr)
         return 2
     unknown = unknown_recipe_flag(arguments)
     if unknown:

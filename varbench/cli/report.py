@@ -7,6 +7,8 @@ from pathlib import Path
 
 import tyro
 
+from varbench.errors import InputError
+
 
 def report(rundir: tyro.conf.Positional[Path], out: Path, json: bool = False, quiet: bool = False) -> int:
     """Write the report of a run directory: index.html, report.md, analysis.json, tables, figures.
@@ -24,6 +26,10 @@ def report(rundir: tyro.conf.Positional[Path], out: Path, json: bool = False, qu
     from varbench.report import render
     from varbench.studies.judge import judge
 
+    if rundir.is_file() and rundir.suffix in (".npz", ".csv", ".parquet"):
+        raise InputError(
+            f"{rundir} is a file of results, not a run directory: varbench analyze {rundir} --out {out} reports it"
+        )
     with shown(quiet=quiet) as listen:
         document = judge(rundir, listen=listen)
     page = render(document, out)

@@ -8,6 +8,9 @@ from typing import Any
 
 import tyro
 
+LONG = ("source", "checksum")
+"""Columns that are in the JSON alone; `varbench data` shows them too."""
+
 
 def list_(json: bool = False) -> int:
     """Show the studies, data sets, models, measures and sources of randomness.
@@ -27,10 +30,11 @@ def list_(json: bool = False) -> int:
     console = Console()
     for heading, rows in content.items():
         table = Table(title=heading, title_justify="left", title_style="bold", box=None, header_style="dim")
-        for column in rows[0]:
-            table.add_column(column, overflow="fold")
+        columns = [column for column in rows[0] if column not in LONG]
+        for column in columns:
+            table.add_column(column, overflow="fold", no_wrap=column == "name")
         for row in rows:
-            table.add_row(*(_cell(value) for value in row.values()))
+            table.add_row(*(_cell(row[column]) for column in columns))
         console.print(table)
         console.print()
     return 0
@@ -80,7 +84,7 @@ def status(rundir: tyro.conf.Positional[Path], json: bool = False) -> int:
         json: Print as JSON.
     """
     from varbench.store import PopulationStore
-    from varbench.studies.request import broken_recipe_file, read_study
+    from varbench.studies.request import broken_recipe_file, continued, read_study
 
     record = read_study(rundir)
     rows = []
@@ -110,7 +114,7 @@ def status(rundir: tyro.conf.Positional[Path], json: bool = False) -> int:
         print(f"{row['population']}: {planned}{extra}")
     for name in broken:
         print(f"{name} is missing or its bytes have changed: restore it")
-    print(f"continue with: {record['command']}")
+    print(f"continue with: {continued(record['command'], rundir)}")
     return 0
 
 

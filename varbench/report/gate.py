@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 from varbench.errors import InputError
 from varbench.report.document import Condition, Document, EstimateRow
-from varbench.report.numbers import PERCENT_UNITS
+from varbench.report.numbers import PERCENT_UNITS, Quantity
 
 BOUNDS = ("value", "low", "high")
 GRAMMAR = "[CONDITION:] MEASURE[@AT][.low|.value|.high] (<|<=|>|>=) NUMBER[%|pp], such as 'disagreement.high > 3%'"
@@ -173,8 +173,10 @@ def _failure(gate: Gate, row: EstimateRow) -> str:
         return f"{what} ({quantity.reason or 'no reason recorded'})"
     if not _HOLDS[gate.operator](number, gate.limit):
         return ""
-    end = "" if gate.bound == "value" else f"the {gate.bound} end of the interval of "
-    return f"{end}{row.measure} is {quantity.text}"
+    if gate.bound == "value":
+        return f"{row.measure} is {quantity.text}"
+    end = Quantity(number, unit=quantity.unit).value_text
+    return f"the {gate.bound} end of the interval of {row.measure}, {quantity.text}, is {end}"
 
 
 def _listed(positions: Sequence[float | str | None]) -> str:

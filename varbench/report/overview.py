@@ -235,7 +235,8 @@ def methods_sentence(document: Document, rows: Iterable[EstimateRow]) -> str:
             label = document.measure(row.measure).label
             labels += [label] if label not in labels else []
     parts = [f"{how} ({', '.join(labels)})" for how, labels in groups.items()]
-    counts = [_count((r.n_runs for r in rows), "runs"), _count((r.n_examples for r in rows), "test examples")]
+    made = [row for row in rows if row.quantity.value is not None]
+    counts = [_count((r.n_runs for r in made), "run"), _count((r.n_examples for r in made), "test example")]
     sentence = f"Intervals: {'; '.join(parts)}. " if parts else ""
     counted = ", ".join(count for count in counts if count)
     return (sentence + (f"n = {counted}." if counted else "")).strip()
@@ -254,7 +255,8 @@ def _count(values: Iterable[int | None], what: str) -> str:
     known = sorted({v for v in values if v is not None})
     if not known:
         return ""
-    return f"{integer(known[0])} {what}" if len(known) == 1 else f"{integer(known[0])} to {integer(known[-1])} {what}"
+    counted = integer(known[0]) if len(known) == 1 else f"{integer(known[0])} to {integer(known[-1])}"
+    return f"{counted} {what}" if known == [1] else f"{counted} {what}s"
 
 
 def _common_at(document: Document, populations: list[Condition], name: str) -> float | None:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from varbench.errors import InputError
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -16,7 +18,10 @@ if TYPE_CHECKING:
     from varbench.report.tables import Table
 
 
-def render(document: Mapping[str, Any], out: Path) -> Path:
+EMPTY_OUT = "the folder for the report has an empty name: give one, such as reports/mine"
+
+
+def render(document: Mapping[str, Any], out: str | Path) -> Path:
     """Write the report of `document` (analysis.json, schema 1) into the folder `out`; returns the page.
 
     Writes `index.html`, `report.md`, `analysis.json`, `tables/*.{csv,md,tex}`, `figures/*.svg` and
@@ -34,6 +39,8 @@ def render(document: Mapping[str, Any], out: Path) -> Path:
     from varbench.report.sections import STUDIES, sections_of
     from varbench.report.tables import readable
 
+    if out == "":
+        raise InputError(EMPTY_OUT)
     view = read_document(document)
     files: dict[str, bytes] = {}
     blocks = _draw(view, files)

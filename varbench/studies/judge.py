@@ -22,7 +22,7 @@ from varbench.stats.estimate import Estimate
 from varbench.store import PopulationStore
 from varbench.studies.experiments import made_where, read_experiment
 from varbench.studies.moment import Moment
-from varbench.studies.request import Request, read_study, request_of
+from varbench.studies.request import Request, continued, read_study, request_of
 from varbench.studies.study import Evidence, Judgement, Named, PopulationPlan, Study
 
 SUITE = "suite"
@@ -47,7 +47,9 @@ def judge(out: Path, *, listen: Callable[[Moment], None] = lambda moment: None) 
     stores = {name: PopulationStore.open(out / name) for name in record["populations"] if (out / name).is_dir()}
     unfinished = [name for name in record["populations"] if name not in stores or stores[name].missing()]
     if unfinished:
-        raise InputError(f"{out} is unfinished ({', '.join(unfinished)}): finish it with {record['command']}")
+        raise InputError(
+            f"{out} is unfinished ({', '.join(unfinished)}): finish it with {continued(record['command'], out)}"
+        )
     experiments = {
         study.name: {e.name: read_experiment(out, e) for e in request.experiments(study)} for study in request.studies
     }

@@ -177,3 +177,16 @@ def _plain(name: str) -> str:
 
 def _label(recipe: Recipe) -> str:
     return f"{_plain(recipe.data)} · {recipe.model}"
+
+
+def continued(command: str, folder: Path) -> str:
+    """The recorded command, with the folder where the run directory lies now."""
+    words = shlex.split(command)
+    if "--out" in words[:-1]:
+        before = words[words.index("--out") + 1]
+        words = [f"{folder}{word.removeprefix(before)}" if _within(word, before) else word for word in words]
+    return shlex.join(words)
+
+
+def _within(word: str, folder: str) -> bool:
+    return word == folder or word.startswith(f"{folder.rstrip('/')}/")

@@ -130,7 +130,7 @@ def error_consistency(population: PopulationArrays, *, level: float, key: int) -
     unit="fraction",
     better="lower",
     meaning="Class-aggregated calibration error of the runs' votes: how far from right a class with so many votes is "
-    "on average; bounds the gap between disagreement and error.",
+    "on average. Of many runs, disagreement and error differ by no more than about this.",
     spread=True,
 )
 def cace(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:

@@ -150,6 +150,9 @@ class _Check:
             finished[r] = finite.any()
             if finished[r] and not finite.all():
                 e, k = np.argwhere(~finite)[0]
+                given = self.raw.arrays[kind][r, e, k]
+                if np.isfinite(given):
+                    self.refuse(f"{self.at(kind, r, e, k)} is {given:g}, which is more than float32 can hold")
                 self.refuse(
                     f"{self.at(kind, r, e, k)} is {run[e, k]}; give finite numbers, or NaN for all examples of a run "
                     "that diverged"

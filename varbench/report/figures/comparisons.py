@@ -117,7 +117,9 @@ def _panel(pair: Pair, what: str, unit: str, tracks: list[Track], *, reference: 
     figure = track_figure(what, tracks, unit=unit, reference=reference)
     said = "; ".join(f"{track.label}: {track.text}" for track in tracks)
     name = f"comparisons-{unit}--{file_stem(pair.name)}"
-    return Panel(name, figure, "", f"{pair.title}, {what}. {said}.", pair.title)
+    a, b = pair.letters
+    drawn = f"{what} between {a} and {b}, {b} − {a}" if reference == 0.0 else f"How likely a run of {a} is better"
+    return Panel(name, figure, f"{drawn}, with intervals.", f"{pair.title}, {what}. {said}.", pair.title)
 
 
 def _readable(pair: Pair, name: str, rows: Sequence[Difference]) -> Table:

@@ -29,7 +29,7 @@ def panels(document: Document) -> Iterator[Panel]:
         for condition in document.populations:
             matrix = _matrix(document, condition, name)
             if matrix is not None and len(matrix) > 1:
-                lost = _diverged(document, condition, len(matrix))
+                lost = _diverged(document, condition, name, len(matrix))
                 yield _panel(condition, document.measure(name), _unit(document, name), matrix, lost)
 
 
@@ -59,20 +59,22 @@ def _matrix(
     if not rows:
         return None
     matrix = np.array(rows, dtype=float)
-    order = _order(document, condition, len(matrix))
+    order = _order(document, condition, name, len(matrix))
     return matrix[np.ix_(order, order)] if ordered else matrix
 
 
-def _order(document: Document, condition: Condition, size: int) -> list[int]:
-    order = document.plots(condition.name).get("order") or []
+def _order(document: Document, condition: Condition, name: str, size: int) -> list[int]:
+    """The order of the runs by this matrix, or by their disagreement where it has none of its own."""
+    plots = document.plots(condition.name)
+    order = (plots.get("orders") or {}).get(name) or plots.get("order") or []
     return order if len(order) == size else list(range(size))
 
 
-def _diverged(document: Document, condition: Condition, size: int) -> Bool[np.ndarray, " R"]:
+def _diverged(document: Document, condition: Condition, name: str, size: int) -> Bool[np.ndarray, " R"]:
     """Which rows of the ordered matrix belong to runs that did not finish."""
     finished = (document.plots(condition.name).get("runs") or {}).get("finished") or []
     lost = ~np.array(finished[:size], dtype=bool) if len(finished) >= size else np.zeros(size, dtype=bool)
-    return lost[_order(document, condition, size)]
+    return lost[_order(document, condition, name, size)]
 
 
 def _panel(

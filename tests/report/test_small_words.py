@@ -1,0 +1,42 @@
+"""Counts under tables, the order of matrices, and long names."""
+
+import numpy as np
+
+import varbench
+from tests.analysis.populations import population
+from varbench.analysis.plots import clustering_order, plots
+from varbench.report.document import EstimateRow, read_document
+from varbench.report.figures import matrices
+from varbench.report.numbers import Quantity
+from varbench.report.overview import methods_sentence
+
+
+def test_counts_are_those_of_what_was_made_and_one_is_singular():
+    document = read_document(varbench.analyze(population(1)))
+
+    def said(*counts):
+        rows = [
+            EstimateRow("s", "c", "accuracy", None, Quantity(value, reason="none"), 0.95, "", "", n_runs, 1)
+            for value, n_runs in counts
+        ]
+        return methods_sentence(document, rows)
+
+    assert said((0.5, 6), (None, 0)) == "n = 6 runs, 1 test example."
+    assert said((0.5, 1)) == "n = 1 run, 1 test example."
+    assert said((0.5, 1), (0.5, 6)) == "n = 1 to 6 runs, 1 test example."
+
+
+def test_the_matrix_of_weights_is_ordered_by_the_distance_of_weights():
+    groups = np.tile([-5.0, 5.0], 5)[:9]
+    runs = population()
+    weights = groups[:, None] + 0.1 * np.random.default_rng(1).normal(size=(9, 12))
+    runs = varbench.PopulationArrays(labels=runs.labels, logits=runs.logits, weights=weights)
+    entry = plots(runs)
+    order = entry["orders"]["weight_distance"]
+    assert order == clustering_order(np.array(entry["matrices"]["weight_distance"], dtype=float))
+    assert np.count_nonzero(np.diff(groups[order])) == 1  # the two groups lie side by side
+    assert np.count_nonzero(np.diff(groups[entry["order"]])) > 1
+    document = read_document(varbench.analyze(runs))
+    (condition,) = document.populations
+    drawn = matrices._matrix(document, condition, "weight_distance")
+    assert (drawn[:4, 5:] > drawn[:4, :4].max()).all() or (drawn[:5, 5:] > drawn[:5, :5].max()).all()
