@@ -6,11 +6,15 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+import varbench
 from tests.analysis.populations import population
 from varbench.analysis.catalogue import MEASURES, estimates
 from varbench.analysis.inputs import read_results
+from varbench.analysis.plots import plots
 from varbench.analysis.population import PopulationArrays
 from varbench.measures.scores import softmax
+from varbench.report.document import read_document
+from varbench.report.figures.runs import panels as figure_of_runs
 
 N_RUNS, N_EXAMPLES = 8, 40
 REASON = "6 of 320 right classes have probability exactly 0, so the log loss is infinite"
@@ -75,3 +79,11 @@ def test_a_probability_that_only_float64_holds_is_not_zero(tmp_path):
     (read,) = read_results(tmp_path / "tiny.npz").conditions.values()
     assert read.loss == pytest.approx(runs.loss)
     assert PopulationArrays(probabilities=probabilities[1:], labels=np.array([1])).probabilities.dtype == np.float32
+
+
+def test_runs_with_an_infinite_loss_are_not_drawn_as_diverged():
+    runs = ruled_out(*PLACES)
+    assert "loss" not in plots(runs)["runs"]
+    (panel,) = figure_of_runs(read_document(varbench.analyze(runs)))
+    assert "diverged" not in panel.caption
+    assert plots(ruled_out())["runs"]["loss"][0] > 0

@@ -9,6 +9,7 @@ from varbench.report.document import EstimateRow, read_document
 from varbench.report.figures import matrices
 from varbench.report.numbers import Quantity
 from varbench.report.overview import methods_sentence
+from varbench.report.page import _flow
 
 
 def test_counts_are_those_of_what_was_made_and_one_is_singular():
@@ -40,3 +41,10 @@ def test_the_matrix_of_weights_is_ordered_by_the_distance_of_weights():
     (condition,) = document.populations
     drawn = matrices._matrix(document, condition, "weight_distance")
     assert (drawn[:4, 5:] > drawn[:4, :4].max()).all() or (drawn[:5, 5:] > drawn[:5, :5].max()).all()
+
+
+def test_long_names_may_break_and_others_stay_as_they_are():
+    assert _flow("a short name") == "a short name"
+    broken = _flow("x" * 15 + "<" * 20 + " rest")
+    assert broken.count("<wbr>") == 2
+    assert broken.replace("<wbr>", "") == "x" * 15 + "&lt;" * 20 + " rest"

@@ -52,7 +52,7 @@ def plots(
         orders["weight_distance"] = clustering_order(among)
     unstable = instability(population.votes)
     runs = {"accuracy": rounded(population.accuracy), "finished": [bool(f) for f in population.finished]}
-    if not population.lacks("probabilities"):
+    if not population.lacks("log_loss") and not population.infinite_loss:
         loss = np.full(population.n_runs, np.nan)
         loss[population.usable] = population.loss
         runs["loss"] = rounded(loss)

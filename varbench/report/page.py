@@ -22,6 +22,8 @@ _TOGETHER = re.compile(
     r"[-−+]?\d[\d.,]* (?:%|pp|nats|×)(?: 10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?(?: nats)?(?: \[[^\]<>&]{1,40}\])?"  # 9.1 % [8.9, 9.3]
     r"|\S+ [↑↓]|\(M = \d+\)(?: [↑↓])?|M = \d+"
 )
+_LONG_WORD = re.compile(r"\S{31,}")
+_LONG_PART = re.compile(r".{1,15}")
 VERDICTS = {"supported": "✓", "contradicted": "✗", "inconclusive": "?"}
 MARKS = {True: "✓", False: "✗", None: "?"}
 OVERVIEW_TABLES = ("summary", "churn", "conditions", "recipes", "measures", "estimates", "unavailable", "provenance")
@@ -110,8 +112,13 @@ def _environment(**options: Any) -> Environment:
 
 
 def _flow(text: str) -> Markup:
-    """Escaped text in which a number is not parted from its unit and its interval, nor a name from its arrow."""
-    return Markup(_TOGETHER.sub(r'<span class="together">\g<0></span>', str(escape(text))))
+    """Escaped text in which a number is not parted from its unit and its interval, nor a name from its arrow.
+
+    Words of more than 30 characters, names of conditions mostly, may break after each 15th.
+    """
+    shown = _LONG_WORD.sub(lambda word: "\u200b".join(_LONG_PART.findall(word[0])), text)
+    together = _TOGETHER.sub(r'<span class="together">\g<0></span>', str(escape(shown)))
+    return Markup(together.replace("\u200b", "<wbr>"))
 
 
 def _code_block(text: str) -> Safe:
