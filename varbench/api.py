@@ -128,6 +128,7 @@ def plan(
     comparisons: int = 1,
     measure: str | None = None,
     condition: str | None = None,
+    against: str | None = None,
     other_sd: str | float | None = None,
     sd_runs: int | None = None,
     out: str | Path | None = None,
@@ -145,12 +146,13 @@ def plan(
         width: Goal: the width of an interval, end to end.
         probability: Goal: a P(A > B) above ½ to see.
         runs: What so many runs show.
-        paired: Runs of the two pipelines are matched one by one.
+        paired: Runs of the two pipelines are matched one by one; a pilot then has two conditions with the same levels.
         power: Chance to see what is there; None for 0.8 for a difference, 0.95 for P(A > B).
         alpha: Chance of a false alarm, two-sided for a difference, one-sided for P(A > B); intervals have 1 − alpha.
         comparisons: How many comparisons will be made: each is tested at alpha over this number.
         measure: What the goal is about; by default the accuracy. Without a pilot "mean" or "sd".
         condition: Which population of the pilot; by default the first.
+        against: With paired, the population whose runs are matched with its; by default the other of two.
         other_sd: SD of the other pipeline, where it is another one.
         sd_runs: How many runs the SD was taken from.
         out: Folder for a page and the curve, or None.
@@ -162,10 +164,11 @@ def plan(
     Raises:
         InputError: If the goal is impossible, or the pilot says nothing about the spread.
     """
+    from varbench.analysis.planning.pairs import paired_pilot
     from varbench.errors import InputError
     from varbench.report.plan.page import write_plan
-    from varbench.report.plan.request import Request, plan_from_pilot, plan_from_sd
-    from varbench.studies.pilots import pilots
+    from varbench.report.plan.request import Request, plan_from_pairs, plan_from_pilot, plan_from_sd
+    from varbench.studies.pilots import conditions_of, pilots
 
     request = Request(
         difference=difference,
@@ -178,6 +181,8 @@ def plan(
         paired=paired,
         comparisons=comparisons,
     )
+    if against is not None and (pilot is None or not paired):
+        raise InputError("against names the other condition of a pilot with matched runs: give a pilot, and paired")
     if pilot is None:
         if condition is not None:
             raise InputError("a condition is one of a pilot's populations: give the pilot too")
@@ -185,7 +190,12 @@ def plan(
     else:
         if sd is not None or other_sd is not None or sd_runs is not None:
             raise InputError("give either a pilot or SDs, not both")
-        document = plan_from_pilot(request, pilots(pilot, measure=measure, level=1.0 - alpha), condition=condition)
+        if paired:
+            runs_of = conditions_of(pilot)
+            pairs = paired_pilot(runs_of, measure=measure or "accuracy", condition=condition, against=against)
+            document = plan_from_pairs(request, pairs)
+        else:
+            document = plan_from_pilot(request, pilots(pilot, measure=measure, level=1.0 - alpha), condition=condition)
     if out is not None:
         write_plan(document, Path(out))
     return document

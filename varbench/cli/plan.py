@@ -22,6 +22,7 @@ def plan(
     comparisons: int = 1,
     measure: str | None = None,
     condition: str | None = None,
+    against: str | None = None,
     other_sd: str | None = None,
     sd_runs: int | None = None,
     out: Path | None = None,
@@ -42,12 +43,14 @@ def plan(
         width: Goal: an interval this wide from end to end.
         probability: Goal: see that A is better where a run of A beats a run of B this often, above 0.5.
         runs: What so many runs show.
-        paired: The runs of the two pipelines are matched one by one (same data order, say).
+        paired: The runs of the two pipelines are matched one by one (same data order, say); a pilot then has two
+            conditions with the same levels.
         power: Chance to see what is there; default 0.8 for a difference, 0.95 for --probability.
         alpha: Chance of a false alarm; intervals have 1 − alpha.
         comparisons: How many comparisons will be made; each is then tested at alpha over this number (Holm).
         measure: What the goal is about, such as accuracy, accuracy_sd or disagreement; without a pilot, mean or sd.
         condition: Which population of the pilot; default the first.
+        against: With --paired, the population whose runs are matched with its; default the other of two.
         other_sd: Standard deviation of the other pipeline, where it is another one.
         sd_runs: How many runs --sd was taken from, to reckon with its uncertainty.
         out: Write a page, the curve as SVG and PDF, and its points as CSV into this folder.
@@ -68,6 +71,7 @@ def plan(
         comparisons=comparisons,
         measure=measure,
         condition=condition,
+        against=against,
         other_sd=other_sd,
         sd_runs=sd_runs,
         out=out,

@@ -17,6 +17,10 @@ from varbench.studies.request import request_of
 
 REPORT = "analysis.json"
 STUDY = "study.json"
+NO_RUNS = (
+    "a report does not hold the runs that are matched: give the run directory or the file of results, or the SD of the "
+    "differences with --sd"
+)
 
 
 def pilots(
@@ -45,6 +49,24 @@ def pilots(
         pilot_of_population(arrays, name=name, label=label, measure=measure, level=level)
         for name, label, arrays in (_of_rundir(path) if path.is_dir() else _of_file(path))
     ]
+
+
+def conditions_of(given: str | Path | PopulationArrays | Mapping[str, Any]) -> dict[str, PopulationArrays]:
+    """The runs of every population of a pilot, by name.
+
+    Raises:
+        InputError: If it holds no runs, as a report does not.
+    """
+    if isinstance(given, Mapping):
+        if given and all(isinstance(population, PopulationArrays) for population in given.values()):
+            return dict(given)
+        raise InputError(NO_RUNS)
+    if isinstance(given, PopulationArrays):
+        return {"population": given}
+    path = Path(given)
+    if (path / REPORT).is_file() or path.suffix == ".json":
+        raise InputError(NO_RUNS)
+    return {name: arrays for name, _, arrays in (_of_rundir(path) if path.is_dir() else _of_file(path))}
 
 
 def _of_rundir(path: Path) -> Iterator[tuple[str, str, PopulationArrays]]:

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from varbench.analysis.catalogue import MEASURES
 from varbench.analysis.planning.amounts import FRACTIONS, of_measure, of_same_unit
 from varbench.analysis.planning.goals import Goal, goal_of
+from varbench.analysis.planning.pairs import PairedPilot
 from varbench.analysis.planning.pilot import OVERVIEW, Key, Pilot
 from varbench.analysis.planning.spreads import DeviationSpread, MeanSpread, Spread
 from varbench.errors import InputError
+from varbench.report.numbers import number
 from varbench.report.plan.document import Basis, Subject, plan_document
 from varbench.stats.power import check_sd
 from varbench.stats.precision import sd_ends_normal
@@ -74,7 +77,7 @@ def plan_from_pilot(request: Request, pilots: Sequence[Pilot], *, condition: str
     """A plan from a pilot's populations.
 
     Args:
-        request: What is asked; matched runs are refused, as a pilot of one population cannot say how they differ.
+        request: What is asked; matched runs are those of `plan_from_pairs`.
         pilots: The populations of the pilot, the one to plan from by default first.
         condition: Which one, by name; None for the first.
 
@@ -82,11 +85,6 @@ def plan_from_pilot(request: Request, pilots: Sequence[Pilot], *, condition: str
         InputError: If something does not fit.
     """
     pilot = _chosen(pilots, condition)
-    if request.paired:
-        raise InputError(
-            "a pilot of one population does not say how matched runs of two pipelines differ: give the SD of the "
-            "differences with --sd, and --paired"
-        )
     asked, measure = request.is_overview, request.measure
     wanted = [measure] if measure else [name for name in OVERVIEW if (name, None) in pilot.rows]
     subjects: list[Subject] = []
@@ -112,6 +110,30 @@ def plan_from_pilot(request: Request, pilots: Sequence[Pilot], *, condition: str
         goal,
         Basis(tuple(subjects), pilot.label, pilot.name, pilot.n_runs, None, tuple(notes)),
     )
+
+
+def plan_from_pairs(request: Request, pilot: PairedPilot) -> dict[str, Any]:
+    """A plan from the differences of matched runs of two conditions.
+
+    Raises:
+        InputError: If something does not fit.
+    """
+    entry, n_pairs = MEASURES[pilot.measure], len(pilot.gaps)
+    unit = "pp" if entry.unit in FRACTIONS else entry.unit
+    given = request.difference
+    difference = None if given is None else of_measure(given, unit, what="the difference")
+    if request.width is not None or request.probability is not None:
+        raise InputError("matched runs matter to a difference of means alone: ask with --difference or --runs")
+    goal = request.goal(difference=difference, width=None)
+    sd = float(pilot.gaps.std(ddof=1))
+    high = sd_ends_normal(sd, n_pairs, level=goal.level)[1]
+    basis = "a mean over pairs of runs: the SD of their differences in the pilot, Student's t"
+    label = f"Difference in {entry.label[:1].lower()}{entry.label[1:]}"
+    subject = Subject(pilot.measure, label, unit, MeanSpread(sd, high, basis))
+    told = number(sd, unit)
+    note = f"The differences of {n_pairs} matched runs of {pilot.first} and {pilot.second} have an SD of {told}."
+    label = f"{pilot.second} − {pilot.first}"
+    return plan_document(goal, Basis((subject,), label, pilot.first, n_pairs, None, (note,)))
 
 
 def plan_from_sd(request: Request, *, sd: Given, other_sd: Given, sd_runs: int | None) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def notes(goal: Goal, *, pilot: bool, given_sd: bool) -> list[str]:
             f"Each of {goal.comparisons} comparisons is tested at {goal.alpha_of_one:.2g}, so that all together "
             f"keep to {goal.alpha:g}; Holm's procedure needs no more runs than this."
         )
-    if goal.kind in ("difference", "runs", "overview") and pilot:
+    if goal.kind in ("difference", "runs", "overview") and pilot and not goal.paired:
         found.append("The other pipeline is taken to vary from run to run as much as the pilot.")
     if goal.paired and given_sd:
         found.append("The given SD is that of the differences between matched runs.")
