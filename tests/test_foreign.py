@@ -120,7 +120,10 @@ def test_the_document_says_where_it_comes_from(tmp_path: Path) -> None:
     [
         ({}, "sgd: 3 runs disagree on "),
         ({"condition": None}, "6 runs disagree on "),
-        ({"logits": arrays("logits")["logits"][[0] * 6], "condition": None}, "6 runs agree on every example at "),
+        (
+            {"logits": arrays("logits")["logits"][[0] * 6], "condition": None},
+            "6 runs (5 the same as another, bit for bit) agree on every example at ",
+        ),
         ({"logits": np.full((6, 12, 3), np.nan), "condition": None}, "6 runs (6 diverged)"),
         (
             {"logits": arrays("logits")["logits"][:1], "condition": None, "init": None, "order": None},

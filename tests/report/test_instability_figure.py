@@ -38,3 +38,9 @@ def test_a_condition_that_is_not_drawn_has_no_rows():
     assert {c.name for c in document.populations} == {"results", "hidden"}
     (table,) = tables(document)
     assert {row[0] for row in table.rows} == {row[0].text for row in readable(table).rows} == {"results"}
+
+
+def test_one_run_has_no_curve_and_no_table():
+    runs = varbench.PopulationArrays(labels=np.zeros(5, dtype=int), predictions=np.zeros((1, 5), dtype=int))
+    document = read_document(varbench.analyze(runs))
+    assert list(panels(document)) == list(tables(document)) == []
