@@ -187,7 +187,8 @@ def test_the_data_are_multiplied_and_nothing_else_of_the_recipe_changes() -> Non
         assert (recipe.data != base.data) == ("-scaled-" in name)
 
 
-def test_a_smoke_run_end_to_end_in_which_everything_fails(tmp_path) -> None:
+def test_a_smoke_run_end_to_end_in_which_everything_fails(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("varbench.studies.instability.RATES", max(NEAR) + 1)
     recipe = Recipe(data="digits", model="logistic", optimizer="sgd", schedule="constant", lr=1e36, steps=9)
     asked = Request((STUDY,), "smoke", runs=3, recipe=recipe)
     execute(asked, jobs_of(asked), tmp_path / "run", command=command_line(asked, tmp_path / "run"))

@@ -20,8 +20,9 @@ from varbench.probes import activations, attacks, attributions
 from varbench.probes.gradient_noise import gradient_noise_of
 from varbench.probes.hessian import curvature_of
 from varbench.training.batches import epoch_order
-from varbench.training.engine import model_of, parameter_table
+from varbench.training.engine import model_of
 from varbench.training.evaluation import EVALUATION_BLOCK, blockwise, loss_and_accuracy
+from varbench.training.programs import parameter_table
 from varbench.training.recipe import Recipe
 from varbench.trees import unravel
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+
 from varbench.data import Dataset
 from varbench.studies.study import PopulationPlan
+from varbench.training.settings import Form, form_of
+from varbench.training.strategy import Strategy
 
 COMPILE_SECONDS = 7.0
 FLOPS_PER_SECOND = {"cpu": 12e9, "gpu": 2e12}
@@ -12,14 +16,20 @@ FLOPS_PER_SECOND = {"cpu": 12e9, "gpu": 2e12}
 
 def flops_per_step(plan: PopulationPlan, dataset: Dataset) -> float:
     """Floating-point operations of one optimizer step of one run: three forward passes, counted by the compiler."""
+    return _flops_of(form_of(plan.recipe, dataset, Strategy(1), platform=""))
+
+
+@functools.lru_cache(maxsize=256)
+def _flops_of(form: Form) -> float:
+    """Counted once for all recipes of a form: a sweep has dozens."""
     import jax
     import jax.numpy as jnp
 
-    from varbench.training.engine import model_of
+    from varbench.training.programs import model_for
 
-    model = model_of(plan.recipe, dataset, convolution="matmul")
+    model = model_for(form.recipe, shape=form.shape, classes=form.classes, convolution="matmul")
     params, state = jax.eval_shape(model.init, jax.random.key(0))
-    x = jax.ShapeDtypeStruct((plan.recipe.batch_size, *dataset.shape), jnp.float32)
+    x = jax.ShapeDtypeStruct((form.recipe.batch_size, *form.shape), jnp.float32)
     forward = jax.jit(lambda p, s, x: model.apply(p, s, x, jax.random.key(0), False)[0])
     counted = forward.lower(params, state, x).cost_analysis()
     return 3.0 * float((counted or {}).get("flops", 0.0))

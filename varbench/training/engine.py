@@ -8,6 +8,7 @@ on one, whereas here a block's bits depend neither on the other blocks nor on th
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,12 +30,11 @@ from varbench.parameters import Leaf
 from varbench.training.design import Levels
 from varbench.training.moments import snapshot_steps
 from varbench.training.optimizer import optimizer_of
-from varbench.training.programs import Programs, model_for, shared_programs
+from varbench.training.programs import Programs, model_for, parameter_table, shared_programs
 from varbench.training.recipe import Recipe
 from varbench.training.run import Arrays, Score
-from varbench.training.settings import Settings, form_of, settings_of
+from varbench.training.settings import Form, Settings, form_of, settings_of
 from varbench.training.strategy import Strategy, default_strategy
-from varbench.trees import table
 
 CURVE_POINTS = 20
 SEGMENTS = 40
@@ -75,15 +75,17 @@ def model_of(recipe: Recipe, dataset: Dataset, *, convolution: str) -> Model:
     return model_for(recipe, shape=dataset.shape, classes=dataset.classes, convolution=convolution)
 
 
-def parameter_table(model: Model) -> tuple[Leaf, ...]:
-    """Paths, shapes and slices of a model's parameters in its flat weight vector."""
-    return table(jax.eval_shape(model.init, jax.random.key(0))[0])
-
-
 def strategy_for(recipe: Recipe, dataset: Dataset) -> Strategy:
     """The default strategy of a recipe on the devices at hand."""
-    leaves = parameter_table(model_of(recipe, dataset, convolution="matmul"))
-    return default_strategy(parameters=leaves[-1].stop, platform=jax.default_backend())
+    parameters = _parameters_of(form_of(recipe, dataset, Strategy(1), platform=""))
+    return default_strategy(parameters=parameters, platform=jax.default_backend())
+
+
+@functools.lru_cache(maxsize=256)
+def _parameters_of(form: Form) -> int:
+    """Counted once for all recipes of a form: a sweep has dozens."""
+    model = model_for(form.recipe, shape=form.shape, classes=form.classes, convolution="matmul")
+    return parameter_table(model)[-1].stop
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +143,7 @@ class Engine:
     @cached_property
     def parameters(self) -> tuple[Leaf, ...]:
         """Table of the flat weight vector."""
-        return parameter_table(self.model)
+        return self.programs.parameters
 
     @cached_property
     def settings(self) -> Settings:

@@ -15,10 +15,12 @@ from jax import lax
 from jax.sharding import SingleDeviceSharding
 
 from varbench.models import Model, Options, build
+from varbench.parameters import Leaf
 from varbench.training.evaluation import EVALUATION_BLOCK
 from varbench.training.recipe import Recipe
 from varbench.training.run import make_run
 from varbench.training.settings import Form
+from varbench.trees import table
 
 CURVE_EXAMPLES = 2_000
 
@@ -43,6 +45,11 @@ def model_for(recipe: Recipe, *, shape: tuple[int, ...], classes: int, convoluti
     )
 
 
+def parameter_table(model: Model) -> tuple[Leaf, ...]:
+    """Paths, shapes and slices of a model's parameters in its flat weight vector."""
+    return table(jax.eval_shape(model.init, jax.random.key(0))[0])
+
+
 class Programs:
     """The functions of one run, batched over the lanes of a block and compiled when they are first called.
 
@@ -62,6 +69,11 @@ class Programs:
         self.score = self._compiled("score", run.score, lanes=1)
         self.finish = self._compiled("finish", run.finish, lanes=2)
         self.snapshot = self._compiled("snapshot", run.snapshot, lanes=1)
+
+    @functools.cached_property
+    def parameters(self) -> tuple[Leaf, ...]:
+        """Table of the flat weight vector."""
+        return parameter_table(self.model)
 
     def prepare(self, levels: Any, arrays: Any, settings: Any, *, devices: Sequence[Any], snapshots: bool) -> None:
         """Trace every program once and compile it for every device, all at the same time.
