@@ -65,7 +65,7 @@ def test_shares_are_of_the_mean_over_pairs_and_may_be_zero() -> None:
     half = stats.t.ppf(0.975, 5) * np.sqrt(5 * np.var(left))
     assert found.high - found.value == pytest.approx(half)
     values = (part != whole).mean(axis=1)
-    found = sweeps.share_of_pairs(values, whole, classes=3)
+    found = sweeps.share_of_pairs(values, sweeps.disagreement_sums(whole, classes=3), n_examples=40)
     assert found.value == pytest.approx(values.mean() / apart(whole))
     left = [np.delete(values, r).mean() / apart(np.delete(whole, r, 0)) for r in range(6)]
     assert found.high - found.value == pytest.approx(stats.t.ppf(0.975, 5) * np.sqrt(5 * np.var(left)))

@@ -25,6 +25,10 @@ STUDIES: dict[str, tuple[str, str]] = {
         "varbench.studies.sources",
         "one source of randomness alone makes runs differ about as much as all of them together",
     ),
+    "reproducibility": (
+        "varbench.studies.reproducibility",
+        "the same levels give the same bits in the same program, and other weights at another width or precision",
+    ),
     "representations": (
         "varbench.studies.representations",
         "many internal representations give the same performance, and explanations differ with them",

@@ -16,10 +16,10 @@ from varbench.measures.predictions import paired_disagreement, predicted_labels
 from varbench.stats.component_shares import variance_shares
 from varbench.stats.crossing import Crossing, OneAtATime
 from varbench.stats.difference import difference_of_estimates
-from varbench.stats.estimate import Estimate
+from varbench.stats.estimate import Estimate, missing
 from varbench.studies.rules import above, overall, percent, told, verdict
 from varbench.studies.study import Arrays, Case, Evidence, Judgement, Named, Part, PopulationPlan, Study, Verdict
-from varbench.studies.sweeps import disagreement, disagreement_share, share_of_pairs
+from varbench.studies.sweeps import disagreement, disagreement_share, disagreement_sums, share_of_pairs
 from varbench.training.design import Design, crossed, one_at_a_time, together
 from varbench.training.recipe import Recipe
 
@@ -177,7 +177,8 @@ def _found(free: Evidence, alone: Evidence, cross: Evidence, width: Evidence) ->
     shares = {source: disagreement_share(labels, every, classes=classes) for source, labels in ends.items()}
     narrow = width.arrays.predicted_labels
     like = every[: len(narrow)]
-    shares["width"] = share_of_pairs(paired_disagreement(narrow, like), like, classes=classes)
+    sums = disagreement_sums(like, classes=classes)
+    shares["width"] = share_of_pairs(paired_disagreement(narrow, like), sums, n_examples=like.shape[1])
     steps, moments = _moments(free), [_labels(e) for e in (free, alone, cross)]
     curves: dict[str, list[tuple[float, Estimate]]] = {}
     components: dict[str, list[tuple[float, Estimate]]] = {}
@@ -249,11 +250,11 @@ def _parts(one: Found) -> list[tuple[Part, str]]:
 
 
 def _shares(found: Sequence[Found]) -> Chart:
-    lines = [series(one.label, [(WORDS[s], share) for s, share in one.shares.items()]) for one in found[:5]]
-    published = tuple(100 * value / PUBLISHED_ALL / 100 for value in PUBLISHED.values())
-    names = [place for line in lines for place in line.x]
-    shown = [(WORDS[s], v) for s, v in zip(PUBLISHED, published, strict=True) if WORDS[s] in names]
-    lines.append(Series(PUBLISHED_LABEL, tuple(p for p, _ in shown), tuple(v for _, v in shown)))
+    rows = [source for source in WORDS if any(source in one.shares for one in found)]
+    unmeasured = missing("not a source of this recipe", level=LEVEL, n_runs=0, n_examples=None)
+    lines = [series(one.label, [(WORDS[s], one.shares.get(s, unmeasured)) for s in rows]) for one in found[:5]]
+    shown = [(WORDS[s], PUBLISHED[s] / PUBLISHED_ALL) for s in rows if s in PUBLISHED]
+    lines.append(Series(PUBLISHED_LABEL, tuple(row for row, _ in shown), tuple(value for _, value in shown)))
     finding = "; ".join(
         f"{one.label}: " + ", ".join(f"{WORDS[s]} {told(share, digits=2)}" for s, share in one.shares.items())
         for one in found

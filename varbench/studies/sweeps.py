@@ -26,7 +26,7 @@ from varbench.stats.mean import mean_estimate
 MID_P = "mid-p binomial over runs"
 ALL_AGREE = "a ratio of disagreements needs two runs in each condition that disagree somewhere"
 
-NOTHING_TO_SHARE = "there are no two runs that disagree where all sources vary"
+NOTHING_TO_SHARE = "there are no two runs apart from each other to hold this against"
 
 
 def over_runs(
@@ -79,7 +79,7 @@ def exponential(estimate: Estimate) -> Estimate:
 
 def disagreement(labels: Int[np.ndarray, "R E"], *, classes: int) -> Estimate:
     """Mean over pairs of runs of the fraction of examples whose labels differ, with a jackknife over runs."""
-    sums = _row_sums(labels, classes=classes)
+    sums = disagreement_sums(labels, classes=classes)
     return pair_mean_estimate(sums, level=LEVEL, n_examples=labels.shape[1], bounds=(0.0, 1.0))
 
 
@@ -91,7 +91,7 @@ def disagreement_ratio(first: Int[np.ndarray, "R E"], second: Int[np.ndarray, "R
     logs, left_out = [], []
     with np.errstate(divide="ignore"):
         for labels in (first, second):
-            sums = _row_sums(labels, classes=classes)
+            sums = disagreement_sums(labels, classes=classes)
             logs.append(np.log(pair_mean(sums)))
             left_out.append(np.log(pair_mean_left_out(sums)))
     if not np.isfinite(logs).all():
@@ -107,20 +107,31 @@ def disagreement_share(first: Int[np.ndarray, "R E"], whole: Int[np.ndarray, "R 
 
     Unlike `disagreement_ratio` it may be 0; no value where the runs of the second all agree.
     """
-    sums = _row_sums(first, classes=classes)
-    return _share(pair_mean(sums), pair_mean_left_out(sums), whole, classes=classes)
+    sums = disagreement_sums(first, classes=classes)
+    below = disagreement_sums(whole, classes=classes)
+    return _share(pair_mean(sums), pair_mean_left_out(sums), below, n_examples=whole.shape[1])
 
 
-def share_of_pairs(values: Float[np.ndarray, " R"], whole: Int[np.ndarray, "R E"], *, classes: int) -> Estimate:
-    """Mean of a disagreement of each run with its like elsewhere, over that of two runs; each run left out of both."""
-    return _share(float(values.mean()), mean_left_out(values), whole, classes=classes)
+def share_of_pairs(
+    values: Float[np.ndarray, " R"], sums: Float[np.ndarray, " R"], *, n_examples: int | None
+) -> Estimate:
+    """Mean distance of each run from its like elsewhere, over that of two runs; each run is left out of both.
+
+    Args:
+        values: Of run r from its like.
+        sums: Σ_{s≠r} D_rs of the runs themselves.
+        n_examples: Test examples behind each distance, or None.
+    """
+    value = float(values.mean()) if len(values) else math.nan
+    return _share(value, mean_left_out(values), sums, n_examples=n_examples)
 
 
-def _share(value: float, left_out: Float[np.ndarray, " R"], whole: Int[np.ndarray, "R E"], *, classes: int) -> Estimate:
-    sums = _row_sums(whole, classes=classes)
-    n_examples, below = whole.shape[1], pair_mean(sums)
+def _share(
+    value: float, left_out: Float[np.ndarray, " R"], sums: Float[np.ndarray, " R"], *, n_examples: int | None
+) -> Estimate:
+    below = pair_mean(sums)
     if not below > 0:
-        return missing(NOTHING_TO_SHARE, level=LEVEL, n_runs=len(whole), n_examples=n_examples)
+        return missing(NOTHING_TO_SHARE, level=LEVEL, n_runs=len(sums), n_examples=n_examples)
     return jackknife_estimate(
         value / below,
         ratio_left_out(left_out, pair_mean_left_out(sums)),
@@ -130,5 +141,6 @@ def _share(value: float, left_out: Float[np.ndarray, " R"], whole: Int[np.ndarra
     )
 
 
-def _row_sums(labels: Int[np.ndarray, "R E"], *, classes: int) -> Float[np.ndarray, " R"]:
+def disagreement_sums(labels: Int[np.ndarray, "R E"], *, classes: int) -> Float[np.ndarray, " R"]:
+    """Sum over the other runs of the fraction of examples on which they differ from each run."""
     return predictions.disagreement_row_sums(labels, predictions.vote_counts(labels, n_classes=classes))

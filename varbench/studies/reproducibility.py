@@ -1,0 +1,292 @@
+"""The same pipeline again: the same bits, or how far off, in other processes, on other devices, in other arithmetic."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool
+
+from varbench.analysis.charts import Chart, series
+from varbench.analysis.described import Described
+from varbench.data import load
+from varbench.stats.estimate import Estimate
+from varbench.stats.jackknife import off_diagonal_row_sums
+from varbench.studies.again import trained_again
+from varbench.studies.rules import overall, percent, told, verdict
+from varbench.studies.study import (
+    Arrays,
+    Case,
+    Evidence,
+    Experiment,
+    Judgement,
+    Named,
+    Part,
+    PopulationPlan,
+    Study,
+    Verdict,
+)
+from varbench.studies.sweeps import over_runs, share_of_pairs
+from varbench.training.design import Design, together
+from varbench.training.recipe import Recipe
+
+RUNS = {"smoke": 4, "standard": 16, "full": 64}
+STEPS = {"smoke": 60, "standard": 1000, "full": 10_000}
+
+EXPERIMENT = "reproducibility"
+
+PLAIN = Recipe(model="mlp", optimizer="adam", lr=3e-3, schedule="constant")
+
+WAYS = {
+    "again": "same process, compiled anew",
+    "process": "new process",
+    "devices": "two devices for one",
+    "width": "another width",
+    "precision": "another precision",
+    "matmul": "highest matmul precision",
+    "instructions": "instructions of an older CPU",
+    "deterministic": "deterministic GPU operations",
+}
+"""Ways to train the same levels once more."""
+
+SAME = ("again", "process", "devices")
+"""Those that must give the same bits."""
+
+OTHER = ("width", "precision")
+"""Those that must give other weights; the rest is shown and not judged."""
+
+EQUAL, DISTANCE, FLIPS = "reproducibility_equal", "reproducibility_distance", "reproducibility_flips"
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way of training again, against the runs of the same levels.
+
+    Attributes:
+        equal: [r], whether weights and logits came back bit for bit.
+        share: Weight distance over that of two runs of other levels.
+        flips: Predictions that are others than before.
+    """
+
+    equal: Bool[np.ndarray, " r"]
+    share: Estimate
+    flips: Estimate
+
+
+def _cases(budget: str) -> tuple[Case, ...]:
+    plain = PLAIN.replace(steps=STEPS[budget])
+    digits = Case("digits", "Digits · MLP", plain.replace(data="digits", hidden=(32,), batch_size=50))
+    curves = Case("mnist1d", "MNIST-1D · MLP", plain.replace(data="mnist1d", hidden=(64,), batch_size=100))
+    return (digits,) if budget == "smoke" else (digits, curves)
+
+
+def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[PopulationPlan, ...]:
+    return tuple(
+        PopulationPlan(
+            f"reproducibility-{case.name}",
+            case.label,
+            case.recipe,
+            _design(case, budget, runs),
+            description="the yardstick: how far apart runs of other levels are",
+            measures=("accuracy", "disagreement", "weight_distance"),
+            plots=False,
+        )
+        for case in cases
+    )
+
+
+def _design(case: Case, budget: str, runs: int | None) -> Design:
+    return together(RUNS[budget] if runs is None else runs, sources=case.recipe.active_sources())
+
+
+def _experiments(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[Experiment, ...]:
+    levels = {case.name: _design(case, budget, runs).levels for case in cases}
+    facts = {
+        "recipes": {case.name: case.recipe.as_dict() for case in cases},
+        "data": {case.name: load(case.recipe.data).checksum() for case in cases},
+        "levels": {name: list(rows) for name, rows in levels.items()},
+        "ways": list(WAYS),
+    }
+    label = "The same levels again, in other processes and arithmetic"
+    return (Experiment(EXPERIMENT, label, lambda listen: trained_again(cases, levels, listen=listen), facts),)
+
+
+def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) -> Judgement:
+    arrays = experiments.get(EXPERIMENT, {})
+    left_out = json.loads(str(arrays["words"]))["left_out"] if "words" in arrays else {}
+    verdicts: list[Verdict] = []
+    estimates: list[Named] = []
+    found: list[tuple[Evidence, dict[str, Way]]] = []
+    rules: list[tuple[Part, str]] = []
+    for name, e in evidence.items():
+        ways = _ways(arrays, name.removeprefix("reproducibility-"), e.arrays.n_examples)
+        parts = _parts(ways, e.plan.label, left_out)
+        rules += parts
+        found.append((e, ways))
+        verdicts.append(verdict(name, [part for part, _ in parts]))
+        for way, w in ways.items():
+            equal = over_runs(w.equal.astype(float), n_examples=e.arrays.n_examples, bounds=(0.0, 1.0))
+            rows = ((EQUAL, equal), (DISTANCE, w.share), (FLIPS, w.flips))
+            estimates += [Named(name, measure, way, estimate) for measure, estimate in rows]
+    charts = (_distances(found, left_out), _flips(found)) if any(ways for _, ways in found) else ()
+    return Judgement(
+        (*verdicts, overall(verdicts)), _headline(found, left_out), _number(rules), tuple(estimates), charts
+    )
+
+
+def _ways(arrays: Arrays, case: str, n_examples: int) -> dict[str, Way]:
+    """Every way that was tried of one recipe, in the order of `WAYS`."""
+    found = {}
+    for way in (way for way in WAYS if f"{case}/{way}/equal" in arrays):
+        equal, distance, flips = (arrays[f"{case}/{way}/{what}"] for what in ("equal", "distance", "flips"))
+        sound = np.flatnonzero(arrays[f"{case}/finite"][: len(distance)] & np.isfinite(distance))
+        sums = off_diagonal_row_sums(arrays[f"{case}/distances"][np.ix_(sound, sound)])
+        share = share_of_pairs(distance[sound], sums, n_examples=None)
+        found[way] = Way(equal, share, over_runs(flips, n_examples=n_examples, bounds=(0.0, 1.0)))
+    return found
+
+
+def _parts(ways: Mapping[str, Way], label: str, left_out: Mapping[str, str]) -> list[tuple[Part, str]]:
+    parts = []
+    for way in (*SAME, *OTHER):
+        name = WAYS[way]
+        if way not in ways:
+            if way not in left_out:
+                parts.append((Part(name, None, f"Not measured: {name}."), ""))
+            continue
+        w = ways[way]
+        count, runs = int(w.equal.sum()), len(w.equal)
+        text = f"{name[0].upper()}{name[1:]}: {count} of {runs} runs came back bit for bit"
+        if way in SAME:
+            holds = None if runs == 0 else count == runs
+            parts.append((Part(name, holds, f"{text}."), f"{count} of {runs} runs bit for bit, {name} ({label})"))
+            continue
+        holds = True if runs and count == 0 else False if runs and count == runs else None
+        text += (
+            f"; weights moved by {_short(w.share)} of the distance of two seeds, and {percent(w.flips)} of the "
+            "predictions flipped."
+        )
+        words = f"{_short(w.share)} of the distance of two seeds with {name} ({label})"
+        parts.append((Part(name, holds, text), words))
+    return parts
+
+
+def _short(estimate: Estimate) -> str:
+    """A ratio to two digits, however small."""
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return told(estimate, digits=3)
+    return f"{estimate.value:.2g} [{estimate.low:.2g}, {estimate.high:.2g}]"
+
+
+def _distances(found: Sequence[tuple[Evidence, dict[str, Way]]], left_out: Mapping[str, str]) -> Chart:
+    finding = "; ".join(
+        f"{e.plan.label}: " + ", ".join(f"{WAYS[way]} {_short(w.share)}" for way, w in ways.items())
+        for e, ways in found
+    )
+    without = "; ".join(f"{WAYS[way]} ({reason})" for way, reason in left_out.items())
+    return Chart(
+        name="distance",
+        title="How far the same levels end apart when trained again",
+        x_label="",
+        y_label="weight distance, over that of two seeds",
+        unit="ratio",
+        kind="rows",
+        series=tuple(series(e.plan.label, [(WAYS[way], w.share) for way, w in ways.items()]) for e, ways in found[:6]),
+        reference=1.0,
+        reference_label="two seeds",
+        caption=f"0 is the same bits, 1 as far as two seeds. {finding}." + (f" Left out: {without}." * bool(without)),
+    )
+
+
+def _flips(found: Sequence[tuple[Evidence, dict[str, Way]]]) -> Chart:
+    rows = [
+        (e, [(WAYS[way], w.flips) for way, w in ways.items()] + [("another seed", e.get("disagreement"))])
+        for e, ways in found
+    ]
+    finding = "; ".join(f"{e.plan.label}: " + ", ".join(f"{n} {percent(q)}" for n, q in row) for e, row in rows)
+    return Chart(
+        name="flips",
+        title="Predictions that flip when the same levels are trained again",
+        x_label="",
+        y_label="predictions that differ",
+        unit="fraction",
+        kind="rows",
+        series=tuple(series(e.plan.label, row) for e, row in rows[:6]),
+        caption=f"{finding}.",
+    )
+
+
+def _headline(found: Sequence[tuple[Evidence, dict[str, Way]]], left_out: Mapping[str, str]) -> str:
+    lines = []
+    for e, ways in found:
+        same = [ways[way] for way in SAME if way in ways]
+        back = f"{sum(int(w.equal.sum()) for w in same)} of {sum(len(w.equal) for w in same)}"
+        moved = "; ".join(
+            f"{WAYS[way]} moves the weights by {_short(ways[way].share)} of the distance of two seeds and "
+            f"flips {percent(ways[way].flips)}"
+            for way in OTHER
+            if way in ways
+        )
+        if same:
+            lines.append(f"{e.plan.label}: {back} retrainings came back bit for bit; {moved}")
+    if not lines:
+        return "No recipe could be measured."
+    ways_back = ", ".join(WAYS[way] for way in SAME if way not in left_out)
+    return f"The same levels trained again ({ways_back}). {'. '.join(lines)}."
+
+
+def _number(rules: Sequence[tuple[Part, str]]) -> str:
+    """The part that decides: one that fails, before one that cannot be told; the width where all hold."""
+    rank: dict[Any, int] = {False: 0, None: 1, True: 2}
+    known = [(part, words) for part, words in rules if words]
+    first = [*(r for r in known if r[0].name == WAYS["width"]), *known]
+    return min(first, key=lambda row: rank[row[0].holds])[1] if first else ""
+
+
+STUDY = Study(
+    name="reproducibility",
+    title="The same pipeline, the same bits?",
+    claim=(
+        "The same levels in the same program give the same bits, in whatever process and on however many devices; "
+        "another width of the program or another precision gives another model."
+    ),
+    citation="Nagarajan et al. 2018, arXiv 1809.05676; Summers and Dinneen 2021, arXiv 2103.04514; Zhuang et al. 2021, "
+    "arXiv 2106.11872 (tooling)",
+    rule=(
+        "For each recipe, weights and test logits of every run against those of the same levels, byte by byte. The "
+        "same: (1) compiled anew in the same process, in reverse order, (2) in a new process, (3) on two devices in "
+        "place of one, where there are two. Others: (4) at another width, (5) in bfloat16 in place of float32. In (1) "
+        "to (3) every run the same, in (4) and (5) none: supported. One run that is another in (1) to (3), or all the "
+        "same in (4) or (5): contradicted. Otherwise inconclusive. How far off (4) and (5) are, over the distance of "
+        "two seeds, is told and not judged; so are matrix products at the highest precision, the instructions of an "
+        "older CPU, and the deterministic operations of GPUs."
+    ),
+    meaning=(
+        "A fixed seed repeats a training only in the same program: to repeat a published number, the number of runs "
+        "side by side, the precision and the instructions of the processor have to be recorded, as varbench does. "
+        "Where another width moves the weights as far as another seed does, the seed names no model."
+    ),
+    limits=(
+        "Small networks and short trainings: rounding is amplified step by step, and longer ones end farther apart. "
+        "One machine: another kind of processor, device or version of JAX is another program; the instructions of an "
+        "older CPU stand in for it. CPU devices are virtual, two on one processor. A new process for each setting "
+        "uses the machine's own defaults otherwise."
+    ),
+    cases=_cases,
+    plan=_plan,
+    judge=_judge,
+    experiments=_experiments,
+    measures={
+        EQUAL: Described("Runs that came back bit for bit", "fraction", "higher", "Same levels, trained again."),
+        DISTANCE: Described(
+            "Weight distance to the same levels, over two seeds",
+            "ratio",
+            "lower",
+            "Distance of a run from its like trained in another way, over that of two runs of other levels.",
+        ),
+        FLIPS: Described("Predictions that flip", "fraction", "lower", "Against the run of the same levels."),
+    },
+)
