@@ -59,7 +59,8 @@ def test_the_same_bits_where_they_must_be_and_others_elsewhere_support_the_claim
     assert found["reproducibility_distance", "width"] == pytest.approx(0.1 / np.sqrt(2), rel=0.1)
     assert found["reproducibility_flips", "width"] > 0
     assert ("reproducibility_equal", "deterministic") not in found
-    assert "another width" in judgement.number
+    assert judgement.number.startswith("18 of 18 runs bit for bit; another precision moves the weights by 0.07")
+    assert judgement.charts[0].series[0].y[:3] == (None, None, None), "the same bits have no place on a log scale"
     assert "deterministic GPU operations (not here)" in judgement.charts[0].caption
     assert judgement.charts[1].series[0].x[-1] == "another seed"
 
@@ -120,6 +121,7 @@ def test_every_kind_of_device_says_what_it_leaves_out() -> None:
         there = {"again", "width", "precision", *settings}
         assert there | set(left_out) == set(WAYS)
         assert not there & set(left_out)
+    assert set(settings_of("cpu", devices=1)[0]) == {"process", "devices", "instructions"}
     assert settings_of("gpu", devices=1)[1] == {"devices": "there is one GPU", "instructions": "a flag of CPUs"}
 
 
@@ -133,7 +135,7 @@ def test_the_facts_are_those_of_the_recipes_and_levels(budget: str) -> None:
 
 
 def test_it_runs_from_training_to_verdict(tmp_path, monkeypatch) -> None:
-    few = dict.fromkeys(("matmul", "instructions"), "not in this test")
+    few = {"instructions": "not in this test"}
 
     def quick(platform, *, devices):
         settings, left_out = settings_of(platform, devices=devices)

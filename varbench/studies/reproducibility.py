@@ -12,8 +12,9 @@ from jaxtyping import Bool
 
 from varbench.analysis.charts import Chart, series
 from varbench.analysis.described import Described
+from varbench.analysis.document import LEVEL
 from varbench.data import load
-from varbench.stats.estimate import Estimate
+from varbench.stats.estimate import Estimate, missing
 from varbench.stats.jackknife import off_diagonal_row_sums
 from varbench.studies.again import trained_again
 from varbench.studies.rules import overall, percent, told, verdict
@@ -57,6 +58,9 @@ SAME = ("again", "process", "devices")
 
 OTHER = ("width", "precision")
 """Those that must give other weights; the rest is shown and not judged."""
+
+SAME_BITS = missing("the same bits", level=LEVEL, n_runs=0, n_examples=None)
+"""In place of a distance of 0, which has no place on a logarithmic scale."""
 
 EQUAL, DISTANCE, FLIPS = "reproducibility_equal", "reproducibility_distance", "reproducibility_flips"
 
@@ -133,7 +137,7 @@ def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) 
             estimates += [Named(name, measure, way, estimate) for measure, estimate in rows]
     charts = (_distances(found, left_out), _flips(found)) if any(ways for _, ways in found) else ()
     return Judgement(
-        (*verdicts, overall(verdicts)), _headline(found, left_out), _number(rules), tuple(estimates), charts
+        (*verdicts, overall(verdicts)), _headline(found, left_out), _number(rules, found), tuple(estimates), charts
     )
 
 
@@ -183,21 +187,27 @@ def _short(estimate: Estimate) -> str:
 
 def _distances(found: Sequence[tuple[Evidence, dict[str, Way]]], left_out: Mapping[str, str]) -> Chart:
     finding = "; ".join(
-        f"{e.plan.label}: " + ", ".join(f"{WAYS[way]} {_short(w.share)}" for way, w in ways.items())
+        f"{e.plan.label}: "
+        + ", ".join(f"{WAYS[way]} {'the same bits' if w.equal.all() else _short(w.share)}" for way, w in ways.items())
         for e, ways in found
     )
     without = "; ".join(f"{WAYS[way]} ({reason})" for way, reason in left_out.items())
+    lines = [
+        series(e.plan.label, [(WAYS[way], SAME_BITS if w.equal.all() else w.share) for way, w in ways.items()])
+        for e, ways in found[:6]
+    ]
     return Chart(
         name="distance",
-        title="How far the same levels end apart when trained again",
+        title="How far apart the same levels end",
         x_label="",
         y_label="weight distance, over that of two seeds",
         unit="ratio",
         kind="rows",
-        series=tuple(series(e.plan.label, [(WAYS[way], w.share) for way, w in ways.items()]) for e, ways in found[:6]),
+        series=tuple(lines),
+        log_y=True,
         reference=1.0,
         reference_label="two seeds",
-        caption=f"0 is the same bits, 1 as far as two seeds. {finding}." + (f" Left out: {without}." * bool(without)),
+        caption=f"No mark: the same bits; 1: two seeds. {finding}." + (f" Left out: {without}." * bool(without)),
     )
 
 
@@ -209,7 +219,7 @@ def _flips(found: Sequence[tuple[Evidence, dict[str, Way]]]) -> Chart:
     finding = "; ".join(f"{e.plan.label}: " + ", ".join(f"{n} {percent(q)}" for n, q in row) for e, row in rows)
     return Chart(
         name="flips",
-        title="Predictions that flip when the same levels are trained again",
+        title="Predictions that flip, same levels again",
         x_label="",
         y_label="predictions that differ",
         unit="fraction",
@@ -238,12 +248,20 @@ def _headline(found: Sequence[tuple[Evidence, dict[str, Way]]], left_out: Mappin
     return f"The same levels trained again ({ways_back}). {'. '.join(lines)}."
 
 
-def _number(rules: Sequence[tuple[Part, str]]) -> str:
-    """The part that decides: one that fails, before one that cannot be told; the width where all hold."""
-    rank: dict[Any, int] = {False: 0, None: 1, True: 2}
-    known = [(part, words) for part, words in rules if words]
-    first = [*(r for r in known if r[0].name == WAYS["width"]), *known]
-    return min(first, key=lambda row: rank[row[0].holds])[1] if first else ""
+def _number(rules: Sequence[tuple[Part, str]], found: Sequence[tuple[Evidence, dict[str, Way]]]) -> str:
+    """The part that decides: one that fails, before one that cannot be told; where all hold, what they say together."""
+    rank: dict[Any, int] = {False: 0, None: 1}
+    open_ones = [(part, words) for part, words in rules if words and not part.holds]
+    if open_ones:
+        return min(open_ones, key=lambda row: rank[row[0].holds])[1]
+    same = [ways[way].equal for _, ways in found for way in SAME if way in ways]
+    moved = [(ways["precision"].share, e) for e, ways in found if "precision" in ways]
+    if not same or not moved:
+        return ""
+    share, e = max(moved, key=lambda row: row[0].value or 0.0)
+    count, total = (sum(numbers) for numbers in ([int(x.sum()) for x in same], [len(x) for x in same]))
+    words = f"another precision moves the weights by {_short(share)} of the distance of two seeds ({e.plan.label})"
+    return f"{count} of {total} runs bit for bit; {words}"
 
 
 STUDY = Study(
@@ -251,7 +269,7 @@ STUDY = Study(
     title="The same pipeline, the same bits?",
     claim=(
         "The same levels in the same program give the same bits, in whatever process and on however many devices; "
-        "another width of the program or another precision gives another model."
+        "another width of the program or another precision gives other bits."
     ),
     citation="Nagarajan et al. 2018, arXiv 1809.05676; Summers and Dinneen 2021, arXiv 2103.04514; Zhuang et al. 2021, "
     "arXiv 2106.11872 (tooling)",
@@ -266,11 +284,13 @@ STUDY = Study(
     ),
     meaning=(
         "A fixed seed repeats a training only in the same program: to repeat a published number, the number of runs "
-        "side by side, the precision and the instructions of the processor have to be recorded, as varbench does. "
-        "Where another width moves the weights as far as another seed does, the seed names no model."
+        "side by side, the precision and the instructions of the processor have to be recorded, as varbench does. How "
+        "far other bits lead is a matter of the training: where it is stable they stay at the size of rounding, where "
+        "it is not, they end as far apart as two seeds, and the seed alone names no model."
     ),
     limits=(
-        "Small networks and short trainings: rounding is amplified step by step, and longer ones end farther apart. "
+        "Small networks, short and stable trainings: where rounding is amplified from step to step, runs end farther "
+        "apart than here; --recipe.steps and --recipe.lr show it. "
         "One machine: another kind of processor, device or version of JAX is another program; the instructions of an "
         "older CPU stand in for it. CPU devices are virtual, two on one processor. A new process for each setting "
         "uses the machine's own defaults otherwise."

@@ -42,7 +42,7 @@ class Task(NamedTuple):
         recipe: Fields by name.
         dataset: The data set itself, which the other process need not know by name.
         strategy: Fields by name.
-        groups: Levels of the runs; each group begins a block of its own.
+        groups: Levels of the runs, a group for each device: a process that uses fewer devices trains the first groups.
     """
 
     recipe: Mapping[str, Any]
@@ -81,7 +81,7 @@ class Setting:
 
 
 class Trained(NamedTuple):
-    """Final weights [R, P] and test logits [R, E, K] of the runs of a task, in the order of its groups."""
+    """Final weights [R, P] and test logits [R, E, K] of runs, one group after the other."""
 
     weights: Float[np.ndarray, "R P"]
     logits: Float[np.ndarray, "R E K"]
@@ -99,7 +99,7 @@ def train_elsewhere(
     """Train the same tasks in one new process for each setting; the processes end with this call, however it ends.
 
     Args:
-        tasks: What each process trains.
+        tasks: What the processes train.
         settings: By name.
         platform: The kind of device that the processes must find: "cpu", "gpu" or "tpu".
         at_once: Processes that run side by side.
@@ -184,14 +184,14 @@ def _main(folder: Path, name: str, devices: int, platform: str) -> int:
             dataset = Dataset(**task["data"], **{key: file[key] for key in file.files})
         recipe = recipe_from_dict(task["recipe"], where="the task")
         engine = Engine(recipe, dataset, Strategy(**task["strategy"]), devices=tuple(local[:devices]))
-        trained = train_here(engine, *task["groups"])
+        trained = train_here(engine, *task["groups"][:devices])
         found |= {f"weights-{i}": trained.weights, f"logits-{i}": trained.logits}
     np.savez(folder / f"{name}.npz", **found)  # type: ignore[arg-type]
     return 0
 
 
 def train_here(engine: Engine, *groups: Sequence[Levels]) -> Trained:
-    """The same in this process."""
+    """Train in this process; each group of runs begins a block of its own."""
     blocks = [block for group in groups for block in engine.blocks_of(group)]
     trained = list(engine.train(list(enumerate(blocks))))
     return Trained(np.concatenate([b.weights for b in trained]), np.concatenate([b.logits for b in trained]))
