@@ -62,7 +62,8 @@ def test_control_characters_become_visible(minimal):
 
 
 def test_canonical_json_is_sorted_exact_and_finite():
-    document = {"b": [0.1 + 0.2, float("nan")], "a": {"é": np.float32(0.5), "m": np.eye(2)}, "e": []}
+    flat = [{"y": 1, "x": None}]
+    document = {"b": [0.1 + 0.2, float("nan")], "a": {"é": np.float32(0.5), "m": np.eye(2)}, "e": [], "f": flat}
     lines = [
         "{",
         ' "a": {',
@@ -73,7 +74,10 @@ def test_canonical_json_is_sorted_exact_and_finite():
         '  "é": 0.5',
         " },",
         ' "b": [0.30000000000000004, null],',
-        ' "e": []',
+        ' "e": [],',
+        ' "f": [',
+        '  {"x": null, "y": 1}',
+        " ]",
         "}",
         "",
     ]

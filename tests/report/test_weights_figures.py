@@ -42,8 +42,16 @@ def test_every_path_is_a_thin_line_and_their_mean_a_bold_one(small):
     table = tables(barriers.KIND, small)["barriers"]
     assert [row[1] for row in table.rows] == ["train", "test"]
     points = tables(barriers.KIND, small)["paths"]
-    assert len(points.rows) == 2 * 2 * 3 * 9
-    assert points.rows[0][:5] == ("MNIST-1D · MLP", "0 to 1", "as they are", "train", 0.0)
+    assert len(points.rows) == 3 * 9
+    paths = small["plots"]["mnist1d-mlp"]["paths"]
+    first = [
+        paths[form][split][score][0][0]
+        for form in ("raw", "aligned")
+        for split in ("train", "test")
+        for score in ("loss", "error")
+    ]
+    assert points.rows[0] == ("MNIST-1D · MLP", "0 to 1", 0.0, *first)
+    assert [column.key for column in points.columns][3:5] == ["loss_raw_train", "error_raw_train"]
 
 
 def test_a_model_without_relabelings_has_paths_as_they_are(small):
@@ -52,7 +60,9 @@ def test_a_model_without_relabelings_has_paths_as_they_are(small):
     panel = drawn(barriers.KIND, small)["barriers--mnist1d-mlp"]
     assert [len(axes.lines) for axes in panel.figure.axes] == [1, 1]
     assert "relabeled" not in panel.caption
-    assert len(tables(barriers.KIND, small)["paths"].rows) == 2 * 3 * 9
+    rows = tables(barriers.KIND, small)["paths"].rows
+    assert len(rows) == 3 * 9
+    assert all(cell is None for row in rows for cell in row[-4:])
 
 
 def test_a_path_through_infinity_is_left_out_and_the_others_stay(small):

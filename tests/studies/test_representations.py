@@ -44,7 +44,7 @@ def test_other_insides_and_explanations_at_equal_loss_support_the_claim():
     verdict, judgement = judged({})
     assert verdict.verdict == "supported"
     assert all(holds(verdict).values())
-    assert judgement.number.startswith("CKA 0.60 [0.59, 0.61]")
+    assert judgement.number == "test loss differs by 0.020 nats [0.010, 0.030] (Case)", "the least clear part"
     assert "CKA 0.60 in the last hidden layer and 30 % of the important inputs" in judgement.headline
     layers, explanations = judgement.charts
     assert layers.series[0].x == ("Case, hidden/0", "Case, hidden/1", "Case, logits")
@@ -52,16 +52,21 @@ def test_other_insides_and_explanations_at_equal_loss_support_the_claim():
 
 
 @pytest.mark.parametrize(
-    ("part", "change"),
+    ("part", "change", "number"),
     [
-        ("same performance", {("equivalent_loss", None): interval(margin_for(10) + 0.02)}),
-        ("CKA below 0.9", {("cka", "hidden/1"): interval(0.92)}),
-        ("rotation misses 10%", {("procrustes_distance", "hidden/1"): interval(0.30)}),
-        ("explanations differ", {("attribution_topk_overlap", None): interval(0.52)}),
+        (
+            "same performance",
+            {("equivalent_loss", None): interval(margin_for(10) + 0.02)},
+            "test loss differs by 0.135",
+        ),
+        ("CKA below 0.9", {("cka", "hidden/1"): interval(0.92)}, "CKA 0.92"),
+        ("rotation misses 10%", {("procrustes_distance", "hidden/1"): interval(0.30)}, "Procrustes distance 0.30"),
+        ("explanations differ", {("attribution_topk_overlap", None): interval(0.52)}, "52.0 % [51.0, 53.0] of the"),
     ],
 )
-def test_one_prediction_that_fails_contradicts_the_claim(part, change):
-    verdict, _ = judged(change)
+def test_one_prediction_that_fails_contradicts_the_claim_and_gives_the_number(part, change, number):
+    verdict, judgement = judged(change)
+    assert judgement.number.startswith(number)
     assert verdict.verdict == "contradicted"
     assert [name for name, h in holds(verdict).items() if h is False] == [part]
 

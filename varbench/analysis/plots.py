@@ -19,7 +19,7 @@ FLIPS = 12
 MATRIX_RUNS = 128
 """Pairwise matrices are stored for so many runs at most, the first ones."""
 
-CURVE_RUNS = 128
+CURVE_RUNS = 32
 """Curves are stored for so many runs at most, the first ones."""
 
 

@@ -18,7 +18,7 @@ from varbench.stats.jackknife import off_diagonal_row_sums, pair_mean_estimate
 from varbench.stats.mean import mean_estimate
 from varbench.studies.common import CURVE, main_cases, main_population
 from varbench.studies.convex_minimum import centered, minimum
-from varbench.studies.rules import above, below, overall, percent, told, verdict
+from varbench.studies.rules import above, below, overall, percent, significant, told, verdict
 from varbench.studies.study import (
     Anchor,
     Arrays,
@@ -165,15 +165,15 @@ def _linear(e: Evidence, own: Mapping[str, Estimate], known: Arrays | None) -> t
         found.append(("the minimum", own[TO_MINIMUM], text))
     if excess <= SETTLED:
         return tuple(Part(name, below(q, SAME), text) for name, q, text in found)
-    late = f"The training has not converged: the loss is {excess:.1g} nats from its minimum."
+    late = f"The training has not converged: the loss is {significant(excess, 1)} nats from its minimum."
     return tuple(Part(name, below(q, SAME) or None, f"{text} {late}") for name, q, text in found)
 
 
 def _short(estimate: Estimate) -> str:
     """A distance to two digits, however small."""
-    if estimate.value is None or estimate.low is None:
+    if estimate.value is None or estimate.low is None or estimate.high is None:
         return told(estimate, digits=3)
-    return f"{estimate.value:.2g} [{estimate.low:.2g}, {estimate.high:.2g}]"
+    return f"{significant(estimate.value)} [{significant(estimate.low)}, {significant(estimate.high)}]"
 
 
 def _network(e: Evidence, own: Mapping[str, Estimate]) -> tuple[Part, ...]:
@@ -252,9 +252,10 @@ def _flips(evidence: Mapping[str, Evidence]) -> Chart:
 
 def _headline(words: Mapping[str, tuple[Evidence, Estimate]]) -> str:
     def of(linear: bool) -> str:
-        rows = [(e, q) for e, q in words.values() if (e.plan.recipe.model == LINEAR) is linear and q.value is not None]
         return "; ".join(
-            f"{q.value:.2g} apart ({e.plan.label}, {percent(e.get('disagreement'))} flip)" for e, q in rows
+            f"{significant(q.value)} apart ({e.plan.label}, {percent(e.get('disagreement'))} flip)"
+            for e, q in words.values()
+            if (e.plan.recipe.model == LINEAR) is linear and q.value is not None
         )
 
     return f"Linear models end {of(True) or 'unmeasured'}; networks end {of(False) or 'unmeasured'}."
@@ -280,9 +281,9 @@ STUDY = Study(
         f"disagreement above {SAME:.0%}. Weight distances are taken without the direction in which the softmax is flat "
         "(one vector added to the readout weights of all classes); the raw ones stand beside. Each with its whole 95 % "
         "interval over runs: all parts hold, supported; one lies wholly on the other side, contradicted; otherwise "
-        f"inconclusive. Linear runs whose training loss is more than {SETTLED:g} nats from that of the minimum have "
-        "not converged, and cannot contradict. The claim is supported if every recipe supports it, and contradicted "
-        "if one contradicts it."
+        f"inconclusive. Linear runs whose training loss is more than {significant(SETTLED)} nats from that of the "
+        "minimum have not converged, and cannot contradict. The claim is supported if every recipe supports it, and "
+        "contradicted if one contradicts it."
     ),
     meaning=(
         "Where a convex model is good enough, initialization and order cost nothing: any converged training "

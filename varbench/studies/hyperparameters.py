@@ -14,7 +14,7 @@ from varbench.analysis.networks import Networks
 from varbench.data import load
 from varbench.measures.gradient_noise import batch_noise
 from varbench.stats.estimate import Estimate
-from varbench.studies.rules import above, below, overall, percent, told, verdict
+from varbench.studies.rules import above, below, overall, percent, significant, told, verdict
 from varbench.studies.study import Arrays, Case, Evidence, Judgement, Named, Part, PopulationPlan, Study, Verdict
 from varbench.studies.sweeps import disagreement_ratio, ratio
 from varbench.training.design import together
@@ -179,7 +179,7 @@ def _same_functions(group: Mapping[str, Evidence]) -> Part:
         worst = max(worst, float(gap / np.abs(there).max()))
     text = (
         "One network, given the weights of each condition, repeats its logits within "
-        f"{worst:.1g} of the largest: no setting adds or removes a function."
+        f"{significant(worst, 1)} of the largest: no setting adds or removes a function."
     )
     return Part(name, worst < SAME, text)
 
@@ -283,12 +283,15 @@ def _number(found: Mapping[str, Measured]) -> str:
 def _headline(found: Mapping[str, Measured]) -> str:
     if not found:
         return "No recipe could be measured."
-    label, m = next(iter(found.items()))
+
+    def each(row: str, digits: int) -> str:
+        return " and ".join(told(m[row], digits=digits) for m in found.values())
+
     return (
-        f"Settings decide where training ends, within the same functions ({label}): 25 times the learning rate moves "
-        f"the weights {told(m['travel'], digits=1)} times as far, a tenth of the batch makes steps "
-        f"{told(m['noise'], digits=1)} times as noisy, and a hundred times the weight decay leaves "
-        f"{told(m['norm'], digits=2)} of the norm and {told(m['curvature'], digits=2)} times the sharpness."
+        f"Settings decide where training ends, within the same functions ({' and '.join(found)}, in this order): 25 "
+        f"times the learning rate moves the weights {each('travel', 1)} times as far, a tenth of the batch makes steps "
+        f"{each('noise', 1)} times as noisy, and a hundred times the weight decay leaves {each('norm', 2)} of the norm "
+        f"and {each('curvature', 2)} times the sharpness."
     )
 
 

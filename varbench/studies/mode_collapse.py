@@ -16,7 +16,7 @@ from varbench.stats.estimate import Estimate
 from varbench.studies.coverage import GAME, LIKELIHOOD, LOSS_MARGIN, Coverage, coverage, in_modes
 from varbench.studies.games import SAMPLES, Mixture, train_generators
 from varbench.studies.generators import Setting
-from varbench.studies.rules import Weighed, above, below, deciding, overall, percent, told, verdict
+from varbench.studies.rules import Weighed, above, below, deciding_of, overall, percent, told, verdict
 from varbench.studies.study import Arrays, Case, Evidence, Experiment, Judgement, Named, Part, PopulationPlan, Study
 from varbench.studies.sweeps import over_runs
 
@@ -68,12 +68,10 @@ def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) 
     found = {name: coverage(MIXTURES[name][0], arrays) for name, arrays in experiments.items()}
     weighed = {name: _weighed(c) for name, c in found.items()}
     verdicts = [verdict(name, [w.part for w in parts]) for name, parts in weighed.items()]
-    whole = overall(verdicts)
-    alike = [w for v in verdicts if v.verdict == whole.verdict for w in weighed[str(v.condition)]]
     return Judgement(
-        (*verdicts, whole),
+        (*verdicts, overall(verdicts)),
         _headline(found),
-        number=deciding(alike),
+        number=deciding_of(verdicts, weighed),
         estimates=tuple(_estimates(found)),
         charts=(
             *(_sets(name, c) for name, c in found.items()),

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from varbench.analysis.catalogue.equivalence import MARGIN, margin_for
 from varbench.analysis.charts import Chart, Place, series
-from varbench.stats.estimate import Estimate
+from varbench.analysis.document import LEVEL
+from varbench.stats.estimate import Estimate, missing
 from varbench.studies.common import main_cases, main_population
-from varbench.studies.rules import above, below, overall, percent, told, verdict
+from varbench.studies.rules import Weighed, above, below, deciding_of, overall, percent, told, verdict
 from varbench.studies.study import Arrays, Case, Evidence, Judgement, Part, PopulationPlan, Study, Verdict
 
 ALIKE = 0.9
@@ -44,42 +45,50 @@ def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[Populat
 
 def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) -> Judgement:
     mains = list(evidence.values())
-    verdicts: list[Verdict] = [verdict(e.plan.name, _parts(e)) for e in mains]
+    weighed = {e.plan.name: _weighed(e) for e in mains}
+    verdicts: list[Verdict] = [verdict(name, [w.part for w in parts]) for name, parts in weighed.items()]
     charts = [chart for chart in (_layers(mains), _explanations(mains)) if any(s.x for s in chart.series)]
-    number = _number(mains)
+    number = deciding_of(verdicts, weighed)
     return Judgement((*verdicts, overall(verdicts)), _headline(mains), number=number, charts=tuple(charts))
 
 
-def _parts(e: Evidence) -> tuple[Part, ...]:
+def _weighed(e: Evidence) -> tuple[Weighed, ...]:
     loss, margin = e.get("equivalent_loss"), margin_for(e.arrays.n_classes)
     overlap = e.get("attribution_topk_overlap")
+    same = Part(
+        "same performance",
+        below(loss, margin),
+        f"Two runs differ in test loss by {told(loss, digits=3, unit='nats')} (root mean square; the margin is "
+        f"{margin:.3f}) at {percent(e.get('accuracy'))} accuracy.",
+    )
+    differ = Part(
+        "explanations differ",
+        below(overlap, SHARED),
+        f"Of the tenth of the inputs that matter most to a run, {percent(overlap)} matter most to another one too "
+        f"(untrained networks: {percent(e.get('attribution_topk_overlap_untrained'))}).",
+    )
+    label = e.plan.label
     return (
-        Part(
-            "same performance",
-            below(loss, margin),
-            f"Two runs differ in test loss by {told(loss, digits=3, unit='nats')} (root mean square; the margin is "
-            f"{margin:.3f}) at {percent(e.get('accuracy'))} accuracy.",
-        ),
+        Weighed(same, loss, margin, f"test loss differs by {told(loss, digits=3, unit='nats')} ({label})"),
         _inside(e, "cka", f"CKA below {ALIKE:g}", ALIKE, smaller=True),
         _inside(e, "procrustes_distance", f"rotation misses {UNEXPLAINED:.0%}", UNEXPLAINED**0.5, smaller=False),
-        Part(
-            "explanations differ",
-            below(overlap, SHARED),
-            f"Of the tenth of the inputs that matter most to a run, {percent(overlap)} matter most to another one too "
-            f"(untrained networks: {percent(e.get('attribution_topk_overlap_untrained'))}).",
-        ),
+        Weighed(differ, overlap, SHARED, f"{percent(overlap)} of the inputs that matter most are shared ({label})"),
     )
 
 
-def _inside(e: Evidence, measure: str, name: str, threshold: float, *, smaller: bool) -> Part:
+def _inside(e: Evidence, measure: str, name: str, threshold: float, *, smaller: bool) -> Weighed:
     """Whether the last hidden layer differs between runs."""
     found = hidden(e, measure)
     words = {"cka": "CKA", "procrustes_distance": "the Procrustes distance"}[measure]
     if not found:
-        return Part(name, None, f"The network does not tell its layers, so that {words} is not known.")
+        text = f"The network does not tell its layers, so that {words} is not known."
+        unknown = missing("the network does not tell its layers", level=LEVEL, n_runs=e.arrays.n_runs, n_examples=None)
+        return Weighed(Part(name, None, text), unknown, threshold, "")
     layer, estimate = found[-1]
     text = f"In the last hidden layer ({layer}) {words} of two runs is {told(estimate, digits=3)}."
-    return Part(name, (below if smaller else above)(estimate, threshold), text)
+    part = Part(name, (below if smaller else above)(estimate, threshold), text)
+    short = f"{words.removeprefix('the ')} {told(estimate, digits=2)} in the last hidden layer ({e.plan.label})"
+    return Weighed(part, estimate, threshold, short[0].upper() + short[1:])
 
 
 def hidden(e: Evidence, measure: str) -> list[tuple[str, Estimate]]:
@@ -134,16 +143,6 @@ def _explanations(mains: Sequence[Evidence]) -> Chart:
         caption=f"Two runs share {found} of the inputs that their gradients call most important; a tenth would be "
         "shared by chance, all of it by two runs with the same levels.",
     )
-
-
-def _number(mains: Sequence[Evidence]) -> str:
-    """The smallest CKA of a last hidden layer, with its interval."""
-    found = [(hidden(e, "cka")[-1][1], e) for e in mains if hidden(e, "cka")]
-    known = [(estimate.value, estimate, e) for estimate, e in found if estimate.value is not None]
-    if not known:
-        return ""
-    _, estimate, e = min(known, key=lambda row: row[0])
-    return f"CKA {told(estimate, digits=2)} between the last hidden layers of two runs ({e.plan.label})"
 
 
 def _headline(mains: Sequence[Evidence]) -> str:

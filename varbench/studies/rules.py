@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from varbench.stats.estimate import Estimate
@@ -62,11 +62,25 @@ def told(estimate: Estimate, *, scale: float = 1.0, digits: int = 1, unit: str =
     """An estimate in a sentence: `12.3 % [11.8, 12.9]`, or why there is none."""
     if estimate.value is None:
         return f"unknown ({estimate.reason})"
-    space = " " if unit else ""
-    text = f"{scale * estimate.value:.{digits}f}{space}{unit}"
+    text = f"{fixed(scale * estimate.value, digits)}{' ' if unit else ''}{unit}"
     if estimate.low is None or estimate.high is None:
         return text
-    return f"{text} [{scale * estimate.low:.{digits}f}, {scale * estimate.high:.{digits}f}]"
+    return f"{text} [{fixed(scale * estimate.low, digits)}, {fixed(scale * estimate.high, digits)}]"
+
+
+def fixed(value: float, digits: int) -> str:
+    """A number with so many decimals, as in print: `−1.2`, and no sign before a number that is written as 0."""
+    text = f"{abs(value):.{digits}f}"
+    return f"−{text}" if value < 0 and text.strip("0.") else text
+
+
+def significant(value: float, digits: int = 2) -> str:
+    """A number with so many significant digits, as in print: `0.012`, `−3`, `4.9 × 10⁻⁵`."""
+    mantissa, _, exponent = f"{value:.{digits}g}".replace("-", "−").partition("e")
+    return f"{mantissa} × 10{str(int(exponent.replace('−', '-'))).translate(_SUPERSCRIPTS)}" if exponent else mantissa
+
+
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def percent(estimate: Estimate, *, digits: int = 1) -> str:
@@ -97,6 +111,17 @@ class Weighed:
         if value is None or low is None or high is None:
             return 0.0
         return abs(value - self.threshold) / ((high - low) / 2) if high > low else math.inf
+
+
+def deciding_of(verdicts: Sequence[Verdict], weighed: Mapping[str, Sequence[Weighed]]) -> str:
+    """The words of the part that decided a study, among the recipes whose verdict is that of the whole.
+
+    Args:
+        verdicts: Of the recipes.
+        weighed: The parts by the condition of their verdict.
+    """
+    whole = overall(verdicts).verdict
+    return deciding([w for v in verdicts if v.verdict == whole for w in weighed[str(v.condition)]])
 
 
 def deciding(weighed: Sequence[Weighed]) -> str:

@@ -16,12 +16,12 @@ from varbench.data import Dataset, load
 from varbench.data.plants import PLANTS, Plant
 from varbench.measures.predictions import predicted_labels
 from varbench.stats.difference import paired_difference
-from varbench.stats.estimate import Estimate
+from varbench.stats.estimate import Estimate, missing
 from varbench.stats.mean import mean_estimate
 from varbench.stats.spread import sd_estimate
 from varbench.stats.spread_test import spread_ratio_estimate
 from varbench.studies.planted import chance_of, plant_of, planted_population, small_cases
-from varbench.studies.rules import above, below, every, overall, percent, told, verdict
+from varbench.studies.rules import Weighed, above, below, deciding_of, every, overall, percent, told, verdict
 from varbench.studies.study import Arrays, Case, Evidence, Judgement, Named, Part, PopulationPlan, Study, Verdict
 
 AMOUNTS = {"smoke": (0.8, 1.0), "standard": (0.5, 0.8, 0.95, 1.0), "full": (0.5, 0.65, 0.8, 0.9, 0.95, 0.99, 1.0)}
@@ -74,11 +74,12 @@ def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[Populat
 
 def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) -> Judgement:
     found = _measured(evidence)
-    verdicts = [_verdict(base, plants) for base, plants in found.items()]
+    weighed = {base: _weighed(base, plants) for base, plants in found.items()}
+    verdicts = [verdict(base, [w.part for w in parts]) for base, parts in weighed.items()]
     return Judgement(
         (*verdicts, overall(verdicts)),
         _headline(found, verdicts),
-        number=_number(found),
+        number=deciding_of(verdicts, weighed),
         estimates=tuple(_estimates(found)),
         charts=(_reliance_chart(found), _spread_chart(found)),
     )
@@ -149,18 +150,20 @@ def _imperfect(populations: Sequence[Measured]) -> Measured | None:
     return next((m for m in reversed(populations[1:]) if m.amount < 1.0), None)
 
 
-def _verdict(base: str, plants: Mapping[Plant, Sequence[Measured]]) -> Verdict:
-    parts: list[Part] = []
-    for plant, populations in plants.items():
-        parts += [_exploited(plant, populations), _graded(plant, populations), _underspecified(plant, populations)]
-    return verdict(base, parts)
+def _weighed(base: str, plants: Mapping[Plant, Sequence[Measured]]) -> list[Weighed]:
+    rules = (_exploited, _graded, _underspecified)
+    return [rule(base, plant, populations) for plant, populations in plants.items() for rule in rules]
 
 
-def _exploited(plant: Plant, populations: Sequence[Measured]) -> Part:
+def _untold(name: str, reason: str) -> Weighed:
+    return Weighed(Part(name, None, f"{reason}."), missing(reason, level=LEVEL, n_runs=0, n_examples=None), 0.0, "")
+
+
+def _exploited(base: str, plant: Plant, populations: Sequence[Measured]) -> Weighed:
     name = f"{plant.name}: exploited"
     lowering = [m for m in populations[1:] if below(_loss_gain(populations, m), 0.0)]
     if not lowering:
-        return Part(name, None, f"The {WORDS[plant.name]} does not clearly lower the training loss at any chance.")
+        return _untold(name, f"The {WORDS[plant.name]} does not clearly lower the training loss at any chance")
     found = [(m.amount, _over_chance(populations, m)) for m in lowering]
     amount, least = min(found, key=lambda row: np.inf if row[1].value is None else row[1].value)
     text = (
@@ -168,33 +171,39 @@ def _exploited(plant: Plant, populations: Sequence[Measured]) -> Part:
         f"{', '.join(f'{a:g}' for a, _ in found)}), accuracy depends on it by {percent(least)} or more "
         f"beyond chance (least at {amount:g})."
     )
-    return Part(name, every([above(e, LEAST) for _, e in found]), text)
+    part = Part(name, every([above(e, LEAST) for _, e in found]), text)
+    return Weighed(
+        part, least, LEAST, f"{percent(least)} of the accuracy hangs on the {plant.name} ({amount:.0%}, {base})"
+    )
 
 
-def _graded(plant: Plant, populations: Sequence[Measured]) -> Part:
+def _graded(base: str, plant: Plant, populations: Sequence[Measured]) -> Weighed:
     name = f"{plant.name}: the more predictive, the more relied on"
     if len(populations) < 3:
-        return Part(name, None, "Fewer than two chances above the one that says nothing were tried.")
+        return _untold(name, "Fewer than two chances above the one that says nothing were tried")
     weakest, strongest = populations[1], populations[-1]
     gap = _paired(weakest.reliance, strongest.reliance, strongest.evidence.arrays.n_examples)
     text = (
         f"Reliance on the {WORDS[plant.name]} changes by {told(gap, scale=100, unit='pp')} "
         f"from chance {weakest.amount:g} to {strongest.amount:g}."
     )
-    return Part(name, above(gap, 0.0), text)
+    part = Part(name, above(gap, 0.0), text)
+    return Weighed(part, gap, 0.0, f"reliance on the {plant.name} grows by {told(gap, scale=100, unit='pp')} ({base})")
 
 
-def _underspecified(plant: Plant, populations: Sequence[Measured]) -> Part:
+def _underspecified(base: str, plant: Plant, populations: Sequence[Measured]) -> Weighed:
     name = f"{plant.name}: runs part out of distribution"
     m = _imperfect(populations)
     if m is None:
-        return Part(name, None, "No chance below 1 was tried.")
+        return _untold(name, "No chance below 1 was tried")
     ratio = _ratio(m)
     text = (
         f"With the {WORDS[plant.name]} turned against the class, accuracy spreads over runs "
         f"{told(ratio, unit='times')} as much as in distribution (chance {m.amount:g})."
     )
-    return Part(name, above(ratio, 1.0), text)
+    part = Part(name, above(ratio, 1.0), text)
+    words = f"{told(ratio)} times the spread of runs, the {plant.name} turned ({base}, {m.amount:.0%})"
+    return Weighed(part, ratio, 1.0, words)
 
 
 def _estimates(found: Mapping[str, Mapping[Plant, Sequence[Measured]]]) -> list[Named]:
@@ -236,21 +245,6 @@ def _headline(found: Mapping[str, Mapping[Plant, Sequence[Measured]]], verdicts:
         f"the plant turned than in distribution in {sum(h is True for h in parting)} of {len(parting)} cases, and "
         f"clearly closer together in {sum(h is False for h in parting)}."
     )
-
-
-def _number(found: Mapping[str, Mapping[Plant, Sequence[Measured]]]) -> str:
-    """The least reliance on a plant that was right in four of five training examples, or the nearest chance to it."""
-    rows = []
-    for base, plants in found.items():
-        for plant, populations in plants.items():
-            for m in populations[1:]:
-                gap = _over_chance(populations, m)
-                if gap.value is not None and gap.low is not None:
-                    rows.append((abs(m.amount - 0.8), gap.value, gap, f"{plant.name} right {m.amount:.0%}, {base}"))
-    if not rows:
-        return ""
-    *_, gap, words = min(rows, key=lambda row: row[:2])
-    return f"{percent(gap)} of the accuracy hangs on the least relied-on plant ({words})"
 
 
 def _reliance_chart(found: Mapping[str, Mapping[Plant, Sequence[Measured]]]) -> Chart:

@@ -60,22 +60,27 @@ def tables(document: Document) -> Iterator[Table]:
         caption = "Barriers: mean over disjoint pairs of runs of the highest rise above the straight line."
         yield Table("barriers", caption, (first, Column("split", "Examples"), *columns), tuple(rows))
     if points:
-        names = (Column("runs", "Runs"), Column("form", "Form"), Column("split", "Examples"), Column("alpha", "α"))
-        columns = [Column("loss", "Loss", "nats"), Column("error", "Error", "fraction")]
+        scores = ("loss", "Loss", "nats"), ("error", "Error", "fraction")
+        columns = [
+            Column(f"{name}_{form}_{split}", f"{title}, {label}, {split}", unit)
+            for form, label, *_ in FORMS
+            for split in SPLITS
+            for name, title, unit in scores
+        ]
         caption = "Loss and error on the paths."
-        middle = tuple(row for row in points if row[4] == 0.5 and row[3] == "test")
-        digest = Table("paths", f"{caption} Test examples, half way.", (first, *names, *columns), middle)
+        middle = tuple(row for row in points if row[2] == 0.5)
+        names = (Column("runs", "Runs"), Column("alpha", "α"))
+        digest = Table("paths", f"{caption} Half way.", (first, *names, *columns), middle)
         yield Table("paths", caption, (first, *names, *columns), tuple(points), digest)
 
 
 def _points(condition: Condition, entry: Mapping[str, Any]) -> Iterator[tuple[Cell, ...]]:
-    for form, label, *_ in FORMS:
-        for split in SPLITS:
-            scored = (entry.get(form) or {}).get(split) or {}
-            parts = (entry.get("runs") or [], scored.get("loss") or [], scored.get("error") or [])
-            for pair, *along in zip(*parts, strict=False):  # a form may be missing
-                for alpha, loss, error in zip(entry["alpha"], *along, strict=True):
-                    yield (condition.label, f"{pair[0]} to {pair[1]}", label, split, alpha, loss, error)
+    """A row for each pair of runs and place on its path; a form may be missing."""
+    for index, pair in enumerate(entry.get("runs") or []):
+        for place, alpha in enumerate(entry["alpha"]):
+            scored = [(entry.get(form) or {}).get(split) or {} for form, *_ in FORMS for split in SPLITS]
+            cells = [s[name][index][place] if s else None for s in scored for name in ("loss", "error")]
+            yield (condition.label, f"{pair[0]} to {pair[1]}", alpha, *cells)
 
 
 def _curves(entry: Mapping[str, Any], form: str, split: str, score: str) -> Curves | None:

@@ -14,6 +14,7 @@ import matplotlib as mpl
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 
+from varbench.report.figures.compact import compact
 from varbench.report.figures.style import STYLE
 
 FONTS = "'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
@@ -69,7 +70,7 @@ def _compact(svg: str, alt: str) -> str:
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, count=1, flags=re.DOTALL)
     body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", body, count=1, flags=re.DOTALL)
-    body = re.sub(r">\s*\n\s*<", ">\n<", _TAG.sub(_compact_tag, body))
+    body = compact(re.sub(r">\s*\n\s*<", ">\n<", _TAG.sub(_compact_tag, body)))
     attributes = (
         f'role="img" aria-label="{escape(alt)}" font-family="{FONTS}" stroke-linejoin="round" stroke-linecap="butt"'
     )
