@@ -17,7 +17,7 @@ from varbench.report.numbers import alongside, integer
 from varbench.report.tables import Column, Table
 
 LARGEST_DRAWN = 256  # cells a side; larger populations are averaged over blocks of neighbors
-LARGEST_WRITTEN = 200  # runs; larger matrices are only in analysis.json
+LARGEST_WRITTEN = 48  # runs; larger matrices are only in analysis.json
 SIDE = 3.2  # inches
 BLANK = 220  # gray level of runs that did not finish
 UNITS = {"disagreement": "fraction"}
