@@ -9,7 +9,7 @@ import pytest
 
 from tests.studies.made import evidence, holds
 from varbench.analysis.population import PopulationArrays
-from varbench.studies.again import compared, compared_twice, settings_of, yardstick
+from varbench.studies.again import compared, settings_of, yardstick
 from varbench.studies.execute import execute, jobs_of
 from varbench.studies.judge import judge
 from varbench.studies.reproducibility import EXPERIMENT, SAME, STUDY, WAYS
@@ -111,17 +111,15 @@ def test_one_bit_of_one_logit_is_another_run() -> None:
     found = compared(base, other)
     assert found["equal"].tolist() == [True, True, True, False, True, True]
     assert found["distance"].tolist() == [0.0] * RUNS
-    twice = compared_twice(base, Trained(*(np.concatenate([a, b[::-1]]) for a, b in zip(base, other, strict=True))))
-    assert twice["equal"].tolist() == found["equal"].tolist()
 
 
 def test_every_kind_of_device_says_what_it_leaves_out() -> None:
     for platform, devices in (("cpu", 1), ("gpu", 1), ("gpu", 8), ("tpu", 1)):
         settings, left_out = settings_of(platform, devices=devices)
-        there = {"again", "width", "precision", *settings}
+        there = {"again", "width", "precision", *settings, *(["devices"] if settings["process"].devices == 2 else [])}
         assert there | set(left_out) == set(WAYS)
         assert not there & set(left_out)
-    assert set(settings_of("cpu", devices=1)[0]) == {"process", "devices", "instructions"}
+    assert set(settings_of("cpu", devices=1)[0]) == {"process", "instructions"}
     assert settings_of("gpu", devices=1)[1] == {"devices": "there is one GPU", "instructions": "a flag of CPUs"}
 
 

@@ -28,9 +28,6 @@ PRECISIONS = {"float32": "bfloat16", "bfloat16": "float32"}
 AT_ONCE = 2
 """Processes side by side, where there are as many cores."""
 
-NEEDED = ("process", "devices")
-"""Ways through other processes that must work; a machine need not know the others."""
-
 
 def trained_again(
     cases: Sequence[Case], levels: Mapping[str, Sequence[Levels]], *, listen: Callable[[float], None]
@@ -64,7 +61,7 @@ def trained_again(
         found |= _named(case.name, yardstick(base))
         for way, trained in _ways_here(case.recipe, data, strategy, rows).items():
             found |= _named(f"{case.name}/{way}", compared(base, trained))
-        # The second device, where there is one, has the same runs in reverse.
+        # A second device, where there is one, has the same runs in reverse.
         tasks.append(Task(case.recipe.as_dict(), data, strategy.as_dict(), (rows, rows[::-1])))
         listen((2 * done + 2) / total)
     results = train_elsewhere(
@@ -72,7 +69,7 @@ def trained_again(
         settings,
         platform=platform,
         at_once=min(AT_ONCE, os.cpu_count() or 1),
-        optional=[way for way in settings if way not in NEEDED],
+        optional=[way for way in settings if way != "process"],
         listen=lambda ended: listen((2 * len(cases) + ended) / total),
     )
     for way, result in results.items():
@@ -80,18 +77,22 @@ def trained_again(
             left_out[way] = result
             continue
         for case, base, trained in zip(cases, bases, result, strict=True):
-            compare = compared_twice if len(trained.weights) > len(base.weights) else compared
-            found |= _named(f"{case.name}/{way}", compare(base, trained))
+            runs = len(base.weights)
+            found |= _named(f"{case.name}/{way}", compared(base, Trained(*(array[:runs] for array in trained))))
+            if len(trained.weights) > runs:
+                second = Trained(*(array[runs:][::-1] for array in trained))
+                found |= _named(f"{case.name}/devices", compared(base, second))
     return {**found, "words": np.array(json.dumps({"left_out": left_out, "environment": environment()}))}
 
 
 def settings_of(platform: str, *, devices: int) -> tuple[dict[str, Setting], dict[str, str]]:
-    """What other processes are started with, and why some ways are left out."""
-    settings, left_out = {"process": Setting()}, {}
-    if platform == "cpu" or devices > 1:
-        settings["devices"] = Setting(devices=2)
-    else:
-        left_out["devices"] = f"there is one {platform.upper()}"
+    """What other processes are started with, and why some ways are left out.
+
+    The process with no other settings has a second device, where it can: its runs are the way "devices".
+    """
+    two = platform == "cpu" or devices > 1
+    settings = {"process": Setting(devices=2 if two else 1)}
+    left_out = {} if two else {"devices": f"there is one {platform.upper()}"}
     if platform == "cpu":
         left_out["matmul"] = "CPUs multiply in float32 anyhow"
         settings["instructions"] = Setting(flags=("--xla_cpu_max_isa=SSE4_2",))
@@ -130,15 +131,6 @@ def compared(base: Trained, other: Trained) -> Arrays:
     distance[sound] = paired_relative_distance(base.weights[sound], other.weights[sound])
     flips = paired_disagreement(predicted_labels(base.logits), predicted_labels(other.logits))
     return {"equal": np.logical_and.reduce(same), "distance": distance, "flips": flips}
-
-
-def compared_twice(base: Trained, other: Trained) -> Arrays:
-    """The same of runs that were trained twice, the second time in reverse: the worse of both."""
-    runs = len(base.weights)
-    first = compared(base, Trained(*(array[:runs] for array in other)))
-    second = compared(base, Trained(*(array[runs:][::-1] for array in other)))
-    worse = {name: np.maximum(first[name], second[name]) for name in ("distance", "flips")}
-    return {"equal": first["equal"] & second["equal"], **worse}
 
 
 def yardstick(base: Trained) -> Arrays:
