@@ -277,9 +277,9 @@ STUDY = Study(
         "For each recipe, weights and test logits of every run against those of the same levels, byte by byte. The "
         "same: (1) compiled anew in the same process, in reverse order, (2) in a new process, (3) on a second device "
         "beside the first, where there is one. Others: (4) at another width, (5) in bfloat16 in place of float32. In "
-        "(1) to (3) every run the same, in (4) and (5) none: supported. One run that is another in (1) to (3), or all the "
-        "same in (4) or (5): contradicted. Otherwise inconclusive. How far off (4) and (5) are, over the distance of "
-        "two seeds, is told and not judged; so are matrix products at the highest precision, the instructions of an "
+        "(1) to (3) every run the same, in (4) and (5) none: supported. One run that is another in (1) to (3), or all "
+        "the same in (4) or (5): contradicted. Otherwise inconclusive. How far off (4) and (5) are, over the distance "
+        "of two seeds, is told and not judged; so are matrix products at the highest precision, the instructions of an "
         "older CPU, and the deterministic operations of GPUs."
     ),
     meaning=(
