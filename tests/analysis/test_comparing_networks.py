@@ -51,8 +51,9 @@ def reported(arrays, names, folder):
 
 def welch(a: Estimate, b: Estimate):
     """Difference, interval and p value of two means of which half-widths of t intervals are known."""
-    squares = [((e.high - e.low) / 2 / stats.t.ppf(0.975, e.n_runs - 1)) ** 2 for e in (a, b)]
-    freedom = sum(squares) ** 2 / sum(s**2 / (e.n_runs - 1) for s, e in zip(squares, (a, b), strict=True))
+    freedoms = [(e.n_runs // 2 if "disjoint pairs" in e.method else e.n_runs) - 1 for e in (a, b)]  # independent values
+    squares = [((e.high - e.low) / 2 / stats.t.ppf(0.975, f)) ** 2 for e, f in zip((a, b), freedoms, strict=True)]
+    freedom = sum(squares) ** 2 / sum(s**2 / f for s, f in zip(squares, freedoms, strict=True))
     error, gap = np.sqrt(sum(squares)), b.value - a.value
     half = stats.t.ppf(0.975, freedom) * error
     return gap, gap - half, gap + half, 2 * stats.t.sf(abs(gap) / error, freedom)
