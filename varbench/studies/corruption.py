@@ -45,7 +45,7 @@ class Corrupted:
             accuracy, labels, correct = self.correct[i].mean(axis=1), self.labels[i], self.correct[i]
             found["accuracy", amount] = over_runs(accuracy, n_examples=n, bounds=(0.0, 1.0))
             found["disagreement", amount] = disagreement(labels, classes=classes)
-            found["sd", amount] = sd_estimate(accuracy, level=LEVEL, n_examples=n)
+            found["sd", amount] = sd_estimate(accuracy, level=LEVEL, n_examples=n, values_in=(0.0, 1.0))
             found["sd_independent", amount] = jackknife_estimate(
                 math.sqrt(independent_variance(correct)),
                 np.sqrt(independent_variance_left_out(correct)),

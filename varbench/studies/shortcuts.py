@@ -132,6 +132,10 @@ def _paired(first: Float[np.ndarray, " R"], second: Float[np.ndarray, " R"], n_e
     return paired_difference(first[both], second[both], level=LEVEL, n_examples=n_examples).estimate
 
 
+def _sd(values: Float[np.ndarray, " r"], n_examples: int, *, least: float = 0.0) -> Estimate:
+    return sd_estimate(values, level=LEVEL, n_examples=n_examples, values_in=(least, 1.0))
+
+
 def _over_chance(populations: Sequence[Measured], m: Measured) -> Estimate:
     return _paired(populations[0].reliance, m.reliance, m.evidence.arrays.n_examples)
 
@@ -215,9 +219,9 @@ def _estimates(found: Mapping[str, Mapping[Plant, Sequence[Measured]]]) -> list[
                 reliance, wrong = m.at(m.reliance), m.at(m.wrong)
                 rows += [
                     Named(e, "reliance", None, mean_estimate(reliance, level=LEVEL, n_examples=n)),
-                    Named(e, "reliance_sd", None, sd_estimate(reliance, level=LEVEL, n_examples=n)),
+                    Named(e, "reliance_sd", None, _sd(reliance, n, least=-1.0)),
                     Named(e, "accuracy_turned", None, mean_estimate(wrong, level=LEVEL, n_examples=n)),
-                    Named(e, "accuracy_turned_sd", None, sd_estimate(wrong, level=LEVEL, n_examples=n)),
+                    Named(e, "accuracy_turned_sd", None, _sd(wrong, n)),
                     Named(e, "spread_turned_over_inside", None, _ratio(m)),
                 ]
                 if m is not populations[0]:
@@ -284,8 +288,8 @@ def _spread_chart(found: Mapping[str, Mapping[Plant, Sequence[Measured]]]) -> Ch
             if m is None:
                 continue
             row, n = f"{base} · {plant.name} {100 * m.amount:.3g} %", m.evidence.arrays.n_examples
-            inside.append((row, sd_estimate(m.at(m.inside), level=LEVEL, n_examples=n)))
-            turned.append((row, sd_estimate(m.at(m.wrong), level=LEVEL, n_examples=n)))
+            inside.append((row, _sd(m.at(m.inside), n)))
+            turned.append((row, _sd(m.at(m.wrong), n)))
             ratios.append(_ratio(m).value)
     known = [r for r in ratios if r is not None]
     caption = (
