@@ -7,7 +7,7 @@ import pytest
 
 from tests.studies.evidence import check_plans, evidence, holds, plan
 from varbench.analysis.population import PopulationArrays
-from varbench.studies.adversarial import DECIDING, RADII, STUDY
+from varbench.studies.claims.adversarial import DECIDING, RADII, STUDY
 
 RUNS = 6
 

@@ -9,7 +9,7 @@ from tests.studies.made import evidence, holds
 from varbench.analysis.population import PopulationArrays
 from varbench.data import load
 from varbench.data.variants import with_patch
-from varbench.studies.compute import NOISE, STUDY
+from varbench.studies.claims.compute import NOISE, STUDY
 from varbench.training.moments import snapshot_steps
 
 RUNS = 6

@@ -12,8 +12,8 @@ from varbench.analysis.population import PopulationArrays
 from varbench.data import Dataset, load
 from varbench.measures.scores import loss_per_run, softmax
 from varbench.parameters import Leaf
-from varbench.studies.convex_control import STUDY
-from varbench.studies.convex_minimum import centered, minimum
+from varbench.studies.claims.convex_control.minimum import centered, minimum
+from varbench.studies.claims.convex_control.study import STUDY
 from varbench.studies.study import Evidence, Named, PopulationPlan
 from varbench.training.design import together
 from varbench.training.recipe import Recipe

@@ -12,8 +12,8 @@ from tests.studies.evidence import check_plans, evidence, holds, interval, plan,
 from varbench.analysis.population import PopulationArrays
 from varbench.stats.difference import independent_difference
 from varbench.stats.mean import mean_estimate
+from varbench.studies.claims.ensembles import AVERAGED, CALMED, MEASURES, STUDY, calmed
 from varbench.studies.common import main_population
-from varbench.studies.ensembles import AVERAGED, CALMED, MEASURES, STUDY, calmed
 from varbench.studies.study import PopulationPlan
 
 STEADY = {

@@ -7,9 +7,9 @@ import pytest
 
 from tests.studies.made import evidence, holds
 from varbench.analysis.population import PopulationArrays
+from varbench.studies.claims.feedback.loop import TEACHERS
+from varbench.studies.claims.feedback.study import STUDY
 from varbench.studies.execute import execute, jobs_of
-from varbench.studies.feedback import STUDY
-from varbench.studies.feedback_loop import TEACHERS
 from varbench.studies.judge import judge
 from varbench.studies.request import Request, command_line
 

@@ -9,7 +9,7 @@ import pytest
 
 from varbench.data import load
 from varbench.errors import InputError
-from varbench.studies.feedback_loop import _first_half, _labels, _orders, chains, classes_in_use
+from varbench.studies.claims.feedback.loop import _first_half, _labels, _orders, chains, classes_in_use
 from varbench.training.recipe import Recipe
 
 RECIPE = Recipe(data="digits", model="logistic", optimizer="adam", lr=0.05, batch_size=50, steps=60)

@@ -9,7 +9,7 @@ from tests.studies.made import evidence, holds
 from varbench.analysis.population import PopulationArrays
 from varbench.data import load
 from varbench.errors import InputError
-from varbench.studies.generalisation import REGULARIZERS, STUDY, ranking
+from varbench.studies.claims.generalisation.study import REGULARIZERS, STUDY, ranking
 from varbench.studies.registry import study
 from varbench.studies.request import Request
 from varbench.studies.study import BUDGETS, Case

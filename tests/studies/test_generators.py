@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from varbench.studies import games, generators
-from varbench.studies.games import Mixture, train_generators
-from varbench.studies.generators import COMPONENTS, Modes, Setting
+from varbench.studies.claims.mode_collapse import games, generators
+from varbench.studies.claims.mode_collapse.games import Mixture, train_generators
+from varbench.studies.claims.mode_collapse.generators import COMPONENTS, Modes, Setting
 
 TINY = Setting(hidden=8, latent=3, batch=16, steps=20, generator_lr=1e-2, discriminator_lr=1e-3)
 SQUARE = Mixture(((1.0, 1.0), (-1.0, 1.0), (-1.0, -1.0), (1.0, -1.0)), 0.05)

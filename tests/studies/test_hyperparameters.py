@@ -12,7 +12,7 @@ from varbench.analysis.population import PopulationArrays
 from varbench.data import load
 from varbench.measures.curvature import Curvature
 from varbench.measures.gradient_noise import GradientNoise
-from varbench.studies.hyperparameters import STUDY, WORDS
+from varbench.studies.claims.hyperparameters import STUDY, WORDS
 
 RUNS, EXAMPLES, CLASSES = 8, 150, 10
 FOLLOWED = {

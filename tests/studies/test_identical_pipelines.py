@@ -11,7 +11,7 @@ from varbench.analysis.catalogue import estimates
 from varbench.analysis.catalogue.equivalence import margin_for
 from varbench.analysis.controls import control_estimates
 from varbench.analysis.population import PopulationArrays
-from varbench.studies.identical_pipelines import STUDY
+from varbench.studies.claims.identical_pipelines import STUDY
 from varbench.studies.study import Evidence, Named, PopulationPlan
 from varbench.training.design import together
 from varbench.training.recipe import Recipe

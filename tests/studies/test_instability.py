@@ -11,10 +11,10 @@ from tests.studies.made import evidence, holds
 from varbench.analysis.population import PopulationArrays
 from varbench.measures.curvature import Curvature
 from varbench.report import render
+from varbench.studies.claims.instability.numbers import FACTOR, NEAR
+from varbench.studies.claims.instability.runs import critical_rates, failed, sharpness, stable_rates
+from varbench.studies.claims.instability.study import RATES, STUDY
 from varbench.studies.execute import execute, jobs_of
-from varbench.studies.instability import RATES, STUDY
-from varbench.studies.instability_numbers import FACTOR, NEAR
-from varbench.studies.instability_runs import critical_rates, failed, sharpness, stable_rates
 from varbench.studies.judge import judge
 from varbench.studies.request import Request, command_line
 from varbench.training.recipe import Recipe
@@ -188,7 +188,7 @@ def test_the_data_are_multiplied_and_nothing_else_of_the_recipe_changes() -> Non
 
 
 def test_a_smoke_run_end_to_end_in_which_everything_fails(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("varbench.studies.instability.RATES", max(NEAR) + 1)
+    monkeypatch.setattr("varbench.studies.claims.instability.study.RATES", max(NEAR) + 1)
     recipe = Recipe(data="digits", model="logistic", optimizer="sgd", schedule="constant", lr=1e36, steps=9)
     asked = Request((STUDY,), "smoke", runs=3, recipe=recipe)
     execute(asked, jobs_of(asked), tmp_path / "run", command=command_line(asked, tmp_path / "run"))

@@ -14,9 +14,8 @@ from varbench.measures.curvature import Curvature
 from varbench.measures.gradient_noise import GradientNoise
 from varbench.parameters import Leaf, PermutationGroup, Slot
 from varbench.probes import TrainedNetworks
-from varbench.studies import hyperparameters
-from varbench.studies.landscape import STUDY
-from varbench.studies.landscape_points import (
+from varbench.studies.claims import hyperparameters
+from varbench.studies.claims.landscape.points import (
     Along,
     bad_points,
     progress_rank,
@@ -24,6 +23,7 @@ from varbench.studies.landscape_points import (
     rank_within,
     rescaled,
 )
+from varbench.studies.claims.landscape.study import STUDY
 from varbench.studies.registry import study
 from varbench.studies.request import Request
 from varbench.studies.study import BUDGETS, Case

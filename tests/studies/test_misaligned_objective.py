@@ -11,9 +11,9 @@ from varbench.analysis.population import PopulationArrays
 from varbench.data import load
 from varbench.data.proxies import proxy_labels
 from varbench.errors import InputError
+from varbench.studies.claims.misaligned_objective import AGREEMENT, STUDY
 from varbench.studies.execute import execute, jobs_of
 from varbench.studies.judge import judge
-from varbench.studies.misaligned_objective import AGREEMENT, STUDY
 from varbench.studies.request import Request
 from varbench.training.moments import snapshot_steps
 

@@ -9,9 +9,9 @@ import pytest
 
 from varbench.errors import InputError
 from varbench.report import render
+from varbench.studies.claims.mode_collapse.study import MIXTURES, STUDY
 from varbench.studies.execute import execute, jobs_of
 from varbench.studies.judge import judge
-from varbench.studies.mode_collapse import MIXTURES, STUDY
 from varbench.studies.registry import studies
 from varbench.studies.request import Request, command_line
 from varbench.studies.study import Verdict

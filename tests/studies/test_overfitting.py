@@ -12,7 +12,7 @@ from varbench.data import load
 from varbench.measures.predictions import predicted_labels
 from varbench.measures.scores import loss_per_run
 from varbench.probes import TrainedNetworks
-from varbench.studies.overfitting import NOISE, STUDY, labels_trained_on, turning
+from varbench.studies.claims.overfitting import NOISE, STUDY, labels_trained_on, turning
 from varbench.studies.study import BUDGETS, Evidence, PopulationPlan
 from varbench.training.design import together
 from varbench.training.engine import Engine

@@ -12,8 +12,8 @@ from varbench.analysis.catalogue.equivalence import margin_for
 from varbench.analysis.population import PopulationArrays
 from varbench.data import load
 from varbench.probes import TrainedNetworks
+from varbench.studies.claims.representations import MEASURES, STUDY
 from varbench.studies.common import main_population
-from varbench.studies.representations import MEASURES, STUDY
 from varbench.studies.study import Evidence, Named
 from varbench.trees import ravel
 

@@ -9,10 +9,10 @@ import pytest
 
 from tests.studies.made import evidence, holds
 from varbench.analysis.population import PopulationArrays
-from varbench.studies.again import compared, settings_of, yardstick
+from varbench.studies.claims.reproducibility.again import compared, settings_of, yardstick
+from varbench.studies.claims.reproducibility.study import EXPERIMENT, SAME, STUDY, WAYS
 from varbench.studies.execute import execute, jobs_of
 from varbench.studies.judge import judge
-from varbench.studies.reproducibility import EXPERIMENT, SAME, STUDY, WAYS
 from varbench.studies.request import Request
 from varbench.studies.study import BUDGETS
 from varbench.training.elsewhere import Trained
@@ -139,7 +139,7 @@ def test_it_runs_from_training_to_verdict(tmp_path, monkeypatch) -> None:
         settings, left_out = settings_of(platform, devices=devices)
         return {way: s for way, s in settings.items() if way not in few}, {**left_out, **few}
 
-    monkeypatch.setattr("varbench.studies.again.settings_of", quick)
+    monkeypatch.setattr("varbench.studies.claims.reproducibility.again.settings_of", quick)
     asked = Request((STUDY,), "smoke", runs=3, overrides={"steps": 40, "model": "logistic", "hidden": None})
     execute(asked, jobs_of(asked), tmp_path / "run", command="varbench run reproducibility")
     found = judge(tmp_path / "run")

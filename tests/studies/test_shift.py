@@ -10,12 +10,12 @@ from tests.studies.made import evidence, holds
 from varbench.analysis.population import PopulationArrays
 from varbench.data import load
 from varbench.data.plants import PROXIES
-from varbench.studies.corruption import AMOUNTS
+from varbench.studies.claims.shift.corruption import AMOUNTS
+from varbench.studies.claims.shift.group_probe import group_probes
+from varbench.studies.claims.shift.study import STUDY
 from varbench.studies.execute import execute, jobs_of
-from varbench.studies.group_probe import group_probes
 from varbench.studies.judge import judge
 from varbench.studies.request import Request
-from varbench.studies.shift import STUDY
 
 RUNS = 8
 DATA = load("digits")
@@ -162,7 +162,7 @@ def test_runs_looked_at_in_smaller_parts_give_the_same(monkeypatch):
     made = arrays(np.random.default_rng(0).random((5, 3)), LAYERED, diverged=1)
     e = evidence(planted, made)
     whole = group_probes(e, LAYERED, made.weights).accuracy
-    monkeypatch.setattr("varbench.studies.group_probe.BYTES", 1)
+    monkeypatch.setattr("varbench.studies.claims.shift.group_probe.BYTES", 1)
     for name, values in group_probes(e, LAYERED, made.weights).accuracy.items():
         np.testing.assert_array_equal(values, whole[name])
         assert np.isnan(values).tolist() == [True, False, False, False, False]

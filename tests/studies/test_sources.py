@@ -8,10 +8,10 @@ import pytest
 from tests.studies.made import evidence, holds
 from varbench.analysis.population import PopulationArrays
 from varbench.keys import SOURCES
+from varbench.studies.claims.sources import NARROW, STUDY
 from varbench.studies.execute import execute, jobs_of
 from varbench.studies.judge import judge
 from varbench.studies.request import Request
-from varbench.studies.sources import NARROW, STUDY
 from varbench.studies.study import BUDGETS, Evidence
 from varbench.training.design import check_against
 from varbench.training.moments import snapshot_steps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from varbench.errors import InputError
 from varbench.store import Plan, PopulationStore, locked, write_record
 from varbench.store.budget import check_snapshots
 from varbench.store.files import write_atomically
+from varbench.studies.ahead import ready_in_turn
 from varbench.studies.cost import expected_seconds, flops_per_step
 from varbench.studies.environment import environment
 from varbench.studies.experiments import EXPERIMENT_SECONDS, make_experiment
@@ -110,8 +112,11 @@ def execute(
         costs = [expected_seconds(job.flops, compilations=1) for job in jobs] + [EXPERIMENT_SECONDS] * len(experiments)
         ends = np.cumsum(costs) / max(sum(costs), 1e-9)
         starts = [0.0, *ends]
-        for job, before, after in zip(jobs, starts, ends, strict=False):
-            _train(job, out / job.plan.name, where, listen, before=before, weight=after - before)
+        engines = ready_in_turn([_engine_and_blocks(job, out / job.plan.name) for job in jobs])
+        with closing(engines):
+            for job, before, after in zip(jobs, starts, ends, strict=False):
+                listen(Moment(job.plan.label, len(job.plan.design), 0, None, 0.0, before))
+                _train(job, next(engines), out / job.plan.name, where, listen, before=before, weight=after - before)
         for experiment, before, after in zip(experiments, starts[len(jobs) :], ends[len(jobs) :], strict=False):
             tell = _listener(experiment, listen, before=before, weight=after - before)
             make_experiment(out, experiment, tell, where=where)
@@ -123,8 +128,20 @@ def _listener(
     return lambda inside: listen(Moment(experiment.label, 0, 0, None, inside, before + weight * inside))
 
 
+def _engine_and_blocks(job: Job, folder: Path) -> tuple[Engine, int]:
+    """What trains a population, on as many devices as it has blocks to train, and that number of blocks."""
+    if (folder / "manifest.json").exists():
+        store = PopulationStore.open(folder)
+        store.discard_broken_blocks()
+        blocks = len(store.missing())
+    else:
+        blocks = -(-len(job.plan.design) // job.strategy.width)
+    return job.engine().on_devices(blocks), blocks
+
+
 def _train(
     job: Job,
+    engine: Engine,
     folder: Path,
     where: dict[str, Any],
     listen: Callable[[Moment], None],
@@ -132,12 +149,9 @@ def _train(
     before: float,
     weight: float,
 ) -> None:
-    engine = job.engine()
     store = PopulationStore.create(folder, _store_plan(job, engine, where))
-    store.discard_broken_blocks()
     total = len(job.plan.design)
     missing = store.missing()
-    engine = engine.on_devices(len(missing))
     finished = total - sum(len(runs) for _, runs in missing)
 
     def moment(progress: Progress | None) -> Moment:

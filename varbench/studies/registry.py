@@ -1,4 +1,4 @@
-"""The studies by name. A new built-in study: one file here, one entry below, one test of its judge."""
+"""The studies by name. A new built-in study: a file or folder in `claims`, one entry below, one test of its judge."""
 
 from __future__ import annotations
 
@@ -18,75 +18,75 @@ if TYPE_CHECKING:
 
 STUDIES: dict[str, tuple[str, str]] = {
     "identical-pipelines": (
-        "varbench.studies.identical_pipelines",
+        "varbench.studies.claims.identical_pipelines",
         "retraining the very same pipeline gives different models with similar loss",
     ),
     "sources": (
-        "varbench.studies.sources",
+        "varbench.studies.claims.sources",
         "one source of randomness alone makes runs differ about as much as all of them together",
     ),
     "reproducibility": (
-        "varbench.studies.reproducibility",
+        "varbench.studies.claims.reproducibility.study",
         "the same levels give the same bits in the same program, and other weights at another width or precision",
     ),
     "representations": (
-        "varbench.studies.representations",
+        "varbench.studies.claims.representations",
         "many internal representations give the same performance, and explanations differ with them",
     ),
     "hyperparameters": (
-        "varbench.studies.hyperparameters",
+        "varbench.studies.claims.hyperparameters",
         "hyperparameters decide where training ends, not what the model can represent",
     ),
     "instability": (
-        "varbench.studies.instability",
+        "varbench.studies.claims.instability.study",
         "training becomes unstable where the step is large against the curvature, and that is no bug",
     ),
     "compute": (
-        "varbench.studies.compute",
+        "varbench.studies.claims.compute",
         "more steps and wider models lower the loss and bring no better alignment with reality",
     ),
     "misaligned-objective": (
-        "varbench.studies.misaligned_objective",
+        "varbench.studies.claims.misaligned_objective",
         "if the loss is misaligned, more compute optimizes the wrong objective faster",
     ),
     "adversarial": (
-        "varbench.studies.adversarial",
+        "varbench.studies.claims.adversarial",
         "changes along the gradient, harmless as noise, flip most predictions and transfer between runs",
     ),
     "convex-control": (
-        "varbench.studies.convex_control",
+        "varbench.studies.claims.convex_control.study",
         "linear models have one global minimum, networks have many",
     ),
     "landscape": (
-        "varbench.studies.landscape",
+        "varbench.studies.claims.landscape.study",
         "bad points are saddles, flat regions slow training, sharp minima generalize worse, good minima are joined",
     ),
     "mode-collapse": (
-        "varbench.studies.mode_collapse",
+        "varbench.studies.claims.mode_collapse.study",
         "mode collapse is a consequence of the optimization: GANs cover few modes, other ones with every seed",
     ),
     "shortcuts": (
-        "varbench.studies.shortcuts",
+        "varbench.studies.claims.shortcuts",
         "models exploit any statistical shortcut that lowers the loss",
     ),
     "shift": (
-        "varbench.studies.shift",
+        "varbench.studies.claims.shift.study",
         "a learned feature is a correlation of the training distribution: what finds it breaks when that shifts",
     ),
     "ensembles": (
-        "varbench.studies.ensembles",
+        "varbench.studies.claims.ensembles",
         "averaging the predictions of several runs improves stability, averaging their weights does not",
     ),
     "overfitting": (
-        "varbench.studies.overfitting",
+        "varbench.studies.claims.overfitting",
         "noise is fitted because it lowers the loss",
     ),
     "generalisation": (
-        "varbench.studies.generalisation",
+        "varbench.studies.claims.generalisation.study",
         "training accuracy is a poor signal, regularization helps, and simpler models sometimes win",
     ),
     "feedback": (
-        "varbench.studies.feedback",
+        "varbench.studies.claims.feedback.study",
         "models retrained on their own predictions drift and lose diversity",
     ),
 }

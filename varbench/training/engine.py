@@ -171,6 +171,17 @@ class Engine:
         width = self.strategy.width
         return [tuple(levels[i : i + width]) for i in range(0, len(levels), width)]
 
+    def prepare(self, blocks: int) -> None:
+        """Compile what the training of so many blocks needs, unless it was compiled before.
+
+        Raises:
+            InputError: If the recipe cannot be trained.
+        """
+        levels = self._padded((dict.fromkeys(SOURCES, 0),))
+        like = jax.eval_shape(lambda: jax.tree.map(jnp.asarray, self._host_arrays()))
+        devices = self.at_once[:blocks]
+        self.programs.prepare(levels, like, self.settings, devices=devices, snapshots=bool(self.snapshots))
+
     def train(
         self, blocks: Sequence[tuple[int, tuple[Levels, ...]]], *, listen: Listener | None = None
     ) -> Iterator[Block]:
@@ -186,16 +197,9 @@ class Engine:
         if not blocks:
             return
         devices: SimpleQueue[Any] = SimpleQueue()
-        data = self.dataset
-        arrays: tuple[Any, ...] = (data.x_train, data.y_train, data.x_test, data.y_test)
-        host = Arrays(*arrays)
         for device in self.at_once:
-            devices.put((device, jax.device_put(host, device)))
-        levels = self._padded((dict.fromkeys(SOURCES, 0),))
-        like = jax.eval_shape(lambda: jax.tree.map(jnp.asarray, host))
-        self.programs.prepare(
-            levels, like, self.settings, devices=self.at_once[: len(blocks)], snapshots=bool(self.snapshots)
-        )
+            devices.put((device, jax.device_put(self._host_arrays(), device)))
+        self.prepare(len(blocks))
         watch = _Watch(self.steps, listen)
 
         def task(index: int, levels: tuple[Levels, ...]) -> Block:
@@ -256,6 +260,11 @@ class Engine:
             finished=(finite & np.isfinite(outcome.train_loss))[rows],
             snapshots=np.stack(kept, 1)[rows] if kept else None,
         )
+
+    def _host_arrays(self) -> Arrays:
+        data = self.dataset
+        arrays: tuple[Any, ...] = (data.x_train, data.y_train, data.x_test, data.y_test)
+        return Arrays(*arrays)
 
     def _padded(self, members: Sequence[Levels]) -> dict[str, np.ndarray]:
         """Levels [width] per source; a short block repeats its first run."""

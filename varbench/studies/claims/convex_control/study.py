@@ -16,8 +16,8 @@ from varbench.measures.weights import paired_relative_distance, relative_distanc
 from varbench.stats.estimate import Estimate, missing
 from varbench.stats.jackknife import off_diagonal_row_sums, pair_mean_estimate
 from varbench.stats.mean import mean_estimate
+from varbench.studies.claims.convex_control.minimum import centered, minimum
 from varbench.studies.common import CURVE, main_cases, main_population
-from varbench.studies.convex_minimum import centered, minimum
 from varbench.studies.rules import above, below, overall, percent, significant, told, verdict
 from varbench.studies.study import (
     Anchor,

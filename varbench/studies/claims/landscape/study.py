@@ -10,9 +10,9 @@ import numpy as np
 from varbench.analysis.described import Described
 from varbench.data import load
 from varbench.errors import InputError
-from varbench.studies import hyperparameters
-from varbench.studies.landscape_charts import charts
-from varbench.studies.landscape_points import (
+from varbench.studies.claims import hyperparameters
+from varbench.studies.claims.landscape.charts import charts
+from varbench.studies.claims.landscape.points import (
     BAD,
     FORMS,
     SWEPT,

@@ -17,8 +17,8 @@ from jaxtyping import Float
 
 from varbench.keys import source_key
 from varbench.measures.modes import NEAR, QUALITY, mode_counts, spacing
-from varbench.studies import generators
-from varbench.studies.generators import Modes, Players, Setting
+from varbench.studies.claims.mode_collapse import generators
+from varbench.studies.claims.mode_collapse.generators import Modes, Players, Setting
 
 WIDTH = 8
 """Runs side by side in one program: fixed, so that neither their number nor that of the devices changes a bit."""

@@ -13,7 +13,7 @@ from varbench.analysis.document import LEVEL
 from varbench.stats.concordance import kendall_estimate
 from varbench.stats.difference import paired_difference
 from varbench.stats.estimate import Estimate
-from varbench.studies.generalisation_recipes import NOISE, NONE, REGULARIZERS, cases, plan
+from varbench.studies.claims.generalisation.recipes import NOISE, NONE, REGULARIZERS, cases, plan
 from varbench.studies.rules import above, below, every, overall, percent, told, verdict
 from varbench.studies.study import Arrays, Evidence, Judgement, Named, Part, Study
 from varbench.studies.sweeps import change, over_runs

@@ -16,7 +16,7 @@ from varbench.analysis.document import LEVEL
 from varbench.data import load
 from varbench.stats.estimate import Estimate, missing
 from varbench.stats.jackknife import off_diagonal_row_sums
-from varbench.studies.again import trained_again
+from varbench.studies.claims.reproducibility.again import trained_again
 from varbench.studies.rules import overall, percent, told, verdict
 from varbench.studies.study import (
     Arrays,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from varbench.analysis.charts import Chart, series
 from varbench.stats.estimate import Estimate
-from varbench.studies.feedback_numbers import Along
+from varbench.studies.claims.feedback.numbers import Along
 from varbench.studies.rules import above, below, percent, told
 
 WORDS = {

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from varbench.analysis.charts import Chart, Series, cloud, series
 from varbench.analysis.paths import ALPHAS
-from varbench.studies.landscape_points import FORMS, SWEPT, WIDTHS, Shown, path_losses, progress, test_loss
+from varbench.studies.claims.landscape.points import FORMS, SWEPT, WIDTHS, Shown, path_losses, progress, test_loss
 from varbench.studies.rules import told
 from varbench.studies.study import Evidence
 from varbench.studies.sweeps import over_runs

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from varbench.analysis.described import Described
 from varbench.data import load
 from varbench.stats.estimate import Estimate
-from varbench.studies.feedback_charts import (
+from varbench.studies.claims.feedback.charts import (
     PARTS,
     accuracy_chart,
     diversity_chart,
@@ -16,8 +16,8 @@ from varbench.studies.feedback_charts import (
     number,
     truth_chart,
 )
-from varbench.studies.feedback_loop import TEACHERS, chains
-from varbench.studies.feedback_numbers import Lineages, lineages_of
+from varbench.studies.claims.feedback.loop import TEACHERS, chains
+from varbench.studies.claims.feedback.numbers import Lineages, lineages_of
 from varbench.studies.rules import above, below, overall, percent, told, verdict
 from varbench.studies.study import (
     Arrays,

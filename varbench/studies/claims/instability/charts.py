@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from varbench.analysis.charts import Chart, cloud, series
-from varbench.studies.instability_numbers import FACTOR, Measured, digits_told
-from varbench.studies.instability_runs import critical_rates, failed, sharpness, stable_rates
+from varbench.studies.claims.instability.numbers import FACTOR, Measured, digits_told
+from varbench.studies.claims.instability.runs import critical_rates, failed, sharpness, stable_rates
 from varbench.studies.rules import told
 from varbench.studies.study import Evidence
 from varbench.studies.sweeps import share

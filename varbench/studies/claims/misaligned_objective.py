@@ -15,7 +15,7 @@ from varbench.data.proxies import proxy_labels
 from varbench.errors import InputError
 from varbench.measures.predictions import predicted_labels
 from varbench.stats.estimate import Estimate
-from varbench.studies.overfitting import turning
+from varbench.studies.claims.overfitting import turning
 from varbench.studies.rules import above, below, every, overall, percent, told, verdict
 from varbench.studies.study import Arrays, Case, Evidence, Judgement, Named, Part, PopulationPlan, Study
 from varbench.studies.sweeps import change, earlier_moment, over_runs

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 
 from varbench.measures.churn import paired_churn
 from varbench.stats.estimate import Estimate
-from varbench.studies.feedback_loop import TEACHERS, classes_in_use
+from varbench.studies.claims.feedback.loop import TEACHERS, classes_in_use
 from varbench.studies.study import Arrays
 from varbench.studies.sweeps import change, disagreement, disagreement_ratio, over_runs
 

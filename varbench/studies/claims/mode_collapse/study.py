@@ -13,9 +13,9 @@ from varbench.analysis.charts import Chart, cloud, series
 from varbench.analysis.described import Described
 from varbench.measures.modes import KEPT, NEAR, QUALITY
 from varbench.stats.estimate import Estimate
-from varbench.studies.coverage import GAME, LIKELIHOOD, LOSS_MARGIN, Coverage, coverage, in_modes
-from varbench.studies.games import SAMPLES, Mixture, train_generators
-from varbench.studies.generators import Setting
+from varbench.studies.claims.mode_collapse.coverage import GAME, LIKELIHOOD, LOSS_MARGIN, Coverage, coverage, in_modes
+from varbench.studies.claims.mode_collapse.games import SAMPLES, Mixture, train_generators
+from varbench.studies.claims.mode_collapse.generators import Setting
 from varbench.studies.rules import Weighed, above, below, deciding_of, overall, percent, told, verdict
 from varbench.studies.study import Arrays, Case, Evidence, Experiment, Judgement, Named, Part, PopulationPlan, Study
 from varbench.studies.sweeps import over_runs

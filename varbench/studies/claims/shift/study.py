@@ -8,9 +8,9 @@ from varbench.analysis.charts import Chart, Series, series
 from varbench.analysis.described import Described
 from varbench.data.plants import GROUP
 from varbench.stats.estimate import Estimate
+from varbench.studies.claims.shift.corruption import AMOUNTS, under_noise
+from varbench.studies.claims.shift.group_probe import TYPICAL, group_probes
 from varbench.studies.common import MAIN, main_cases, main_population
-from varbench.studies.corruption import AMOUNTS, under_noise
-from varbench.studies.group_probe import TYPICAL, group_probes
 from varbench.studies.planted import SMALL, plant_of, planted_population, small_cases
 from varbench.studies.rules import above, every, overall, percent, told, verdict
 from varbench.studies.study import Arrays, Case, Evidence, Judgement, Named, Part, PopulationPlan, Study

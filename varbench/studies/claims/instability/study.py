@@ -9,14 +9,14 @@ import numpy as np
 from varbench.analysis.document import LEVEL
 from varbench.stats.estimate import Estimate
 from varbench.stats.improvement import paired_improvement_estimate
-from varbench.studies.instability_charts import (
+from varbench.studies.claims.instability.charts import (
     KINDS,
     Group,
     limits_chart,
     separation_chart,
     shares_chart,
 )
-from varbench.studies.instability_numbers import (
+from varbench.studies.claims.instability.numbers import (
     ALIKE,
     FACTOR,
     GROWN,
@@ -28,7 +28,7 @@ from varbench.studies.instability_numbers import (
     headline,
     number,
 )
-from varbench.studies.instability_runs import critical_rates, failed, separations, stable_rates
+from varbench.studies.claims.instability.runs import critical_rates, failed, separations, stable_rates
 from varbench.studies.rules import above, below, every, overall, percent, told, verdict
 from varbench.studies.study import Arrays, Case, Evidence, Judgement, Named, Part, PopulationPlan, Study
 from varbench.studies.sweeps import exponential, over_runs, ratio, share

@@ -1,0 +1,55 @@
+"""Programs are compiled while the population before trains: once, in order, and only where something is left to do."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from varbench.data import load
+from varbench.errors import InputError
+from varbench.studies.ahead import ready_in_turn
+from varbench.training.design import together
+from varbench.training.engine import Engine
+from varbench.training.recipe import Recipe
+from varbench.training.strategy import Strategy
+
+RECIPE = Recipe(data="digits", model="logistic", steps=3, batch_size=10)
+
+
+def engine(recipe: Recipe = RECIPE) -> Engine:
+    return Engine(recipe, load("digits"), Strategy(2), fresh=True)
+
+
+def test_programs_are_traced_once_and_give_what_they_give_alone() -> None:
+    blocks = [(0, together(2, sources=("init",)).levels)]
+    alone = next(engine().train(blocks))
+    for ready in ready_in_turn([(engine(), 1), (engine(), 1)]):
+        found = next(ready.train(blocks))
+        assert found.weights.tobytes() == alone.weights.tobytes()
+        assert ready.traces["advance"] == 1
+
+
+def test_the_next_one_is_compiled_while_this_one_is_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    engines = [engine(), engine(), engine()]
+    begun = [threading.Event() for _ in engines]
+    monkeypatch.setattr(Engine, "prepare", lambda self, blocks: begun[engines.index(self)].set())
+    turns = ready_in_turn([(e, 1) for e in engines])
+    next(turns)
+    assert begun[1].wait(10)
+    assert not begun[2].is_set()
+    next(turns)
+    assert begun[2].wait(10)
+    turns.close()
+
+
+def test_what_is_complete_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Engine, "prepare", lambda self, blocks: pytest.fail("compiled"))
+    assert len(list(ready_in_turn([(engine(), 0), (engine(), 0)]))) == 2
+
+
+def test_a_recipe_that_cannot_be_trained_is_refused_at_its_turn() -> None:
+    turns = ready_in_turn([(engine(), 1), (engine(RECIPE.replace(batch_size=100_000)), 1)])
+    next(turns)
+    with pytest.raises(InputError, match="batch"):
+        next(turns)
