@@ -5,13 +5,13 @@ A program is compiled on one core and trained on all of them, so that without th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from varbench.training.engine import Engine
 
 
-def ready_in_turn(engines: Sequence[tuple[Engine, int]]) -> Iterator[Engine]:
+def ready_in_turn(engines: Sequence[tuple[Engine, int]]) -> Generator[Engine, None, None]:
     """Engines in their order, each with its programs compiled, and the next one's being compiled meanwhile.
 
     Args:
