@@ -24,6 +24,7 @@ from varbench.studies.experiments import made_where, read_experiment
 from varbench.studies.moment import Moment
 from varbench.studies.request import Request, continued, read_study, request_of
 from varbench.studies.study import Evidence, Judgement, Named, PopulationPlan, Study
+from varbench.training.design import Design
 
 SUITE = "suite"
 SUITE_TITLE = "Training is optimization, put to the test"
@@ -237,6 +238,22 @@ def _experiment_conditions(request: Request, study: Study, judgement: Judgement)
     ]
 
 
+def _what_varies(design: Design) -> str:
+    """Which sources vary over the runs, and how."""
+    sources, runs = ", ".join(design.sources), len(design)
+    if design.kind == "crossed":
+        counts = (len(set(design.column(source).tolist())) for source in design.sources)
+        levels = " × ".join(f"{count} levels of {source}" for count, source in zip(counts, design.sources, strict=True))
+        return f"{levels}, every combination: {runs} runs"
+    if design.kind == "one at a time":
+        return f"{sources}: one at a time, the others at one level; {runs} runs in all"
+    if design.kind == "ulp pairs":
+        return f"{sources}: each run beside itself with one weight moved by a ULP, and itself again; {runs} runs"
+    if design.kind == "replicated":
+        return f"{sources}: several runs for each combination of levels; {runs} runs in all"
+    return f"{sources}: a level of its own in each of the {runs} runs"
+
+
 def _study_part(
     study: Study, judgement: Judgement, plans: Sequence[PopulationPlan], stores: dict[str, PopulationStore]
 ) -> dict[str, Any]:
@@ -255,8 +272,7 @@ def _study_part(
                 ),
             ]
         )
-        sources = ", ".join(plan.design.sources)
-        varied.append([plan.label, f"{sources}: a level of its own in each of the {len(plan.design)} runs"])
+        varied.append([plan.label, _what_varies(plan.design)])
     return {
         "study": study.name,
         "title": study.title,

@@ -239,8 +239,9 @@ STUDY = Study(
     ),
     meaning=(
         "Accuracy on test examples says nothing about accuracy next to them: the loss was lowered on the examples "
-        "alone. Whoever has the pipeline, or any model of it, can make inputs that fool yours; retraining is no "
-        "protection. Where inputs may be chosen by others, measure accuracy under attack, and train for it."
+        "alone. Whoever has the pipeline, or any model of it, can make inputs that fool yours; retraining "
+        "protects in part at best. Where inputs may be chosen by others, measure accuracy under attack, and train for "
+        "it."
     ),
     limits=(
         "Attacks give an upper limit: stronger ones may find more errors. The size of a change is bounded in each "

@@ -236,8 +236,8 @@ STUDY = Study(
         "otherwise inconclusive."
     ),
     meaning=(
-        "Compute serves the loss. Where what is wanted and what lowers the loss part, look at what the model relies on "
-        "before buying more of it: a falling training loss says nothing about that."
+        "Compute serves the loss. Whether what is wanted follows cannot be read from the training loss, whichever way "
+        "it went here: look at what the model relies on before buying more of it."
     ),
     limits=(
         "One shortcut in small data, one optimizer at a constant rate, two widths. The shortcut is wrong for a tenth "

@@ -287,8 +287,8 @@ STUDY = Study(
     ),
     meaning=(
         "Where a convex model is good enough, initialization and order cost nothing: any converged training "
-        "is the training. The variability of networks is no accident of the pipeline, which is the same here, but of "
-        "a loss with many minima. A pipeline whose convex control does not return to one point has a bug or has not "
+        "is the training. Networks, trained here with recipes of their own, do not come back to one point. "
+        "A pipeline whose convex control does not return to one point has a bug or has not "
         "converged."
     ),
     limits=(

@@ -293,8 +293,8 @@ STUDY = Study(
         "otherwise inconclusive."
     ),
     meaning=(
-        "Where (1) and (2) hold, patience and larger steps help where training is stuck, and other starting points "
-        "less. Where (3) differs between data sets, λ_max is no reason to prefer a model: it follows the learning "
+        "Where (1) and (2) hold, a training that is stuck is slow rather than finished: the surface still curves down "
+        "there. Where (3) differs between data sets, λ_max is no reason to prefer a model: it follows the learning "
         "rate, the training loss and the scale of the weights, and the same function can be had at any sharpness. "
         "Where (5) holds and (6) does not, weights of separate runs are not to be averaged, even with units "
         "relabeled."

@@ -285,8 +285,8 @@ STUDY = Study(
     meaning=(
         "A fixed seed repeats a training only in the same program: to repeat a published number, the number of runs "
         "side by side, the precision and the instructions of the processor have to be recorded, as varbench does. How "
-        "far other bits lead is a matter of the training: where it is stable they stay at the size of rounding, where "
-        "it is not, they end as far apart as two seeds, and the seed alone names no model."
+        "far other bits lead is a matter of the training, and is what the distances here say; the growth of one "
+        "rounding error is measured apart."
     ),
     limits=(
         "Small networks, short and stable trainings: where rounding is amplified from step to step, runs end farther "

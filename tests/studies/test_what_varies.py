@@ -1,0 +1,24 @@
+"""What the report says of a design is what the design is."""
+
+from __future__ import annotations
+
+import pytest
+
+from varbench.studies.judge import _what_varies
+from varbench.training.design import Design, crossed, one_at_a_time, replicated, together, ulp_pairs
+
+GRID = crossed({"init": 3, "order": 2})
+
+
+@pytest.mark.parametrize(
+    ("design", "words"),
+    [
+        (together(4, sources=("init", "order")), "init, order: a level of its own in each of the 4 runs"),
+        (GRID, "3 levels of init × 2 levels of order, every combination: 6 runs"),
+        (one_at_a_time(3, sources=("init", "order")), "init, order: one at a time, the others at one level; 5 runs"),
+        (replicated(GRID, 2, over=("ulp",)), "init, order, ulp: several runs for each combination of levels; 12 runs"),
+        (ulp_pairs(2, sources=("init",), width=3), "init, ulp: each run beside itself with one weight moved by a ULP"),
+    ],
+)
+def test_each_kind_of_design_is_told_as_it_is(design: Design, words: str) -> None:
+    assert _what_varies(design).startswith(words)
