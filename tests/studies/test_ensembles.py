@@ -42,7 +42,7 @@ def test_calm_ensembles_and_failing_averages_of_weights_support_the_claim():
     assert all(holds(verdict).values())
     own = {(n.measure, n.at): n.estimate.value for n in judgement.estimates}
     assert own == {(CALMED, 8): pytest.approx(-0.15), (AVERAGED, 8): pytest.approx(-0.5)}
-    assert judgement.number.startswith("-15.0 pp [-16.3, -13.7] disagreement with ensembles of 8")
+    assert judgement.number.startswith("−15.0 pp [−16.3, −13.7] disagreement with ensembles of 8")
     assert "the disagreement with the next training from 30.0 to 15.0 % (Case, 8 runs)" in judgement.headline
     assert "averaging their weights takes accuracy from 70 to 20 % (Case, 8 runs)." in judgement.headline
     disagreement, accuracy, weights = judgement.charts

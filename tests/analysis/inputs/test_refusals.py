@@ -65,7 +65,7 @@ OBJECTS = np.array([1] * 12, dtype=object)
         ("logits", {"logits": LOGITS[:0]}, "logits has shape (0, 12, 3)"),
         ("logits", {"logits": put(LOGITS, (2, 5, 1), np.nan)}, "logits[2, 5, 1] is nan; give finite numbers"),
         ("logits", {"logits": put(LOGITS, (0, 0, 2), -np.inf)}, "logits[0, 0, 2] is -inf; give finite numbers"),
-        ("logits", {"logits": put(LOGITS.astype(float), (1, 0, 0), 1e300)}, "logits[1, 0, 0] is inf"),
+        ("logits", {"logits": put(LOGITS.astype(float), (1, 0, 0), 1e300)}, "logits[1, 0, 0] is 1e+300"),
         ("logits", {"weights": np.zeros((5, 3))}, "weights has shape (5, 3) and type float64; expected floats [6 runs"),
         ("logits", {"weights": np.zeros((6, 3), int)}, "weights has shape (6, 3) and type int64"),
         ("logits", {"weights": put(np.zeros((6, 3)), (4, 2), np.nan)}, "weights[4, 2] is nan"),
