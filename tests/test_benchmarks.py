@@ -37,7 +37,7 @@ def test_a_convolution_counts_once_for_each_place_of_its_window() -> None:
 
 def test_varbench_is_held_against_the_fastest_peer_by_medians() -> None:
     results = [result("torch", 9.0), result("jax", 6.0), result("jax-vmap", 1.0, failed="out of memory")]
-    row = row_of(TASKS["mlp-32"], 64, [*results, result("varbench", 2.0)], LIMITS)
+    row = row_of(TASKS["mlp-32"], 64, [*results, result("varbench", 2.0)], LIMITS, platform="cpu")
     assert (row.peer, row.ratio) == ("jax", 3.0)
     assert row.share == pytest.approx(64 * 1000 * step_flops(TASKS["mlp-32"]) / 1e11 / 2.0)
     assert "3.00 ×" in table([row], LIMITS)
@@ -68,7 +68,7 @@ def test_a_small_race_trains_the_same_network_and_writes_its_results(tmp_path: P
     assert all(not r.failed and len(r.accuracies) == 2 and min(r.accuracies) > 0.8 for r in results)
     assert parity(results) == []
     about = {"platform": "cpu", "kind": "cpu", "processor": "x", "cores": 2, "versions": {"jax": "1"}, "started": "now"}
-    write([row_of(task, 2, results, LIMITS)], LIMITS, about, [], tmp_path)
+    write([row_of(task, 2, results, LIMITS, platform="cpu")], LIMITS, about, [], tmp_path)
     document = json.loads((tmp_path / "speed.json").read_text())
     assert document["races"][0]["results"][1]["arm"] == "varbench"
     assert (tmp_path / "throughput.svg").read_text().startswith("<?xml")
@@ -78,6 +78,22 @@ def test_an_arm_that_fails_is_told_and_stops_nothing() -> None:
     task = dataclasses.replace(TASKS["mlp-32"], steps=5, hidden=(0,))
     (broken,) = race(task, 1, ["jax"], platform="cpu", repeats=1, say=lambda line: None)
     assert broken.failed
+
+
+def test_a_gpu_is_bound_by_the_traffic_of_weights_where_that_takes_longer() -> None:
+    task = TASKS["mlp-32"].on("gpu")
+    row = row_of(task, 64, [result("varbench", 2.0)], {**LIMITS, "bytes": 1e6}, platform="gpu")
+    assert row.bound == "bandwidth"
+    assert row.floor == pytest.approx(64 * task.steps * step_bytes(task) / 1e6)
+    assert row_of(task, 64, [result("varbench", 2.0)], {**LIMITS, "bytes": 1e6}, platform="cpu").bound == "arithmetic"
+
+
+def test_a_task_for_gpus_is_passed_over_on_a_cpu(tmp_path: Path) -> None:
+    assert TASKS["cnn-bf16"].on("cpu").runs == ()
+    words = [sys.executable, "-m", "benchmarks.speed", "--tasks", "cnn-bf16", "--runs", "4", "--out", str(tmp_path)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "preparing" not in done.stderr
 
 
 def test_the_command_explains_itself() -> None:

@@ -1,6 +1,6 @@
 """Race varbench against what one would otherwise run, and say how close to the machine's limit it comes.
 
-    make bench-speed                                     # the races of a CPU: about half an hour on 2 cores
+    make bench-speed                                     # the races of a CPU
     python -m benchmarks.speed --platform gpu            # those of a GPU, in an environment that has one
     python -m benchmarks.speed --tasks mlp-32 --runs 64  # one race
 
@@ -41,10 +41,10 @@ def main() -> None:
     about = machine(given.platform) | {"started": datetime.now(UTC).isoformat(timespec="seconds")}
     for name in given.tasks:
         task = TASKS[name].on(given.platform)
-        for runs in given.runs or task.runs:
+        for runs in (given.runs or task.runs) if task.runs else ():
             results = race(task, runs, names, platform=given.platform, repeats=given.repeats, say=say)
             wrong += [f"{name}, {runs} runs: {sentence}" for sentence in parity(results)]
-            rows.append(row_of(task, runs, results, limits))
+            rows.append(row_of(task, runs, results, limits, platform=given.platform))
             write(rows, limits, about, wrong, given.out / given.platform)
     print(table(rows, limits))
     for sentence in wrong:

@@ -48,12 +48,12 @@ class Row:
     ratio: float | None
 
 
-def row_of(task: Task, runs: int, results: list[Result], limits: dict[str, float]) -> Row:
+def row_of(task: Task, runs: int, results: list[Result], limits: dict[str, float], *, platform: str) -> Row:
     """A race held against the machine's limits and the fastest peer."""
     amount = runs * task.steps
     arithmetic = amount * step_flops(task) / limits[task.precision]
     # Weights that stay in a CPU's cache cross no memory bus: only a GPU's many lanes are bound by it.
-    traffic = amount * step_bytes(task) / limits["bytes"] if "bfloat16" in limits else 0.0
+    traffic = amount * step_bytes(task) / limits["bytes"] if platform == "gpu" else 0.0
     fine = {r.arm: r for r in results if not r.failed}
     ours = fine.get("varbench")
     peers = [r for r in fine.values() if ARMS[r.arm].peer]

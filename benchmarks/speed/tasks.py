@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -40,7 +40,7 @@ class Task:
     sample: int
     gpu_runs: tuple[int, ...] = ()
     gpu_steps: int = 300
-    precision: str = "float32"
+    precision: Literal["float32", "bfloat16"] = "float32"
     lr: float = 2e-3
     batch_size: int = 100
 
@@ -60,7 +60,7 @@ class Task:
             schedule="constant",
             batch_size=self.batch_size,
             steps=self.steps,
-            precision=self.precision,  # type: ignore[arg-type]
+            precision=self.precision,
         )
 
     def dataset(self) -> Dataset:

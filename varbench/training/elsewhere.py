@@ -178,7 +178,7 @@ def _main(folder: Path, name: str, devices: int, platform: str) -> int:
     if local[0].platform != platform or len(local) < devices:
         print(f"Error: {devices} devices of kind {platform} were expected, and there are {len(local)} {local[0]}")
         return 1
-    found: dict[str, np.ndarray] = {}
+    found: dict[str, Any] = {}
     for i, task in enumerate(json.loads((folder / "tasks.json").read_text(encoding="utf-8"))):
         with np.load(folder / f"data-{i}.npz", allow_pickle=False) as file:
             dataset = Dataset(**task["data"], **{key: file[key] for key in file.files})
@@ -186,7 +186,7 @@ def _main(folder: Path, name: str, devices: int, platform: str) -> int:
         engine = Engine(recipe, dataset, Strategy(**task["strategy"]), devices=tuple(local[:devices]))
         trained = train_here(engine, *task["groups"][:devices])
         found |= {f"weights-{i}": trained.weights, f"logits-{i}": trained.logits}
-    np.savez(folder / f"{name}.npz", **found)  # type: ignore[arg-type]
+    np.savez(folder / f"{name}.npz", **found)
     return 0
 
 

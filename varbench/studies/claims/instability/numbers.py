@@ -8,7 +8,7 @@ import numpy as np
 
 from varbench.analysis.described import Described
 from varbench.stats.estimate import Estimate
-from varbench.studies.rules import above, below, every, told
+from varbench.studies.rules import above, below, every, significant, told
 
 FACTOR = 2.0
 """Each learning rate of a sweep is so many times the one before."""
@@ -109,8 +109,7 @@ def digits_told(value: float) -> str:
     """`230`, `5,700`, `1.8 × 10⁵`: two digits."""
     if 0.01 <= value < 1e5:
         return f"{float(f'{value:.2g}'):,g}"
-    mantissa, _, exponent = f"{value:.1e}".partition("e")
-    return f"{mantissa} × 10{str(int(exponent)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+    return significant(value)
 
 
 def rate_told(estimate: Estimate) -> str:
