@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from varbench.measures import ring
+from varbench.measures import mixtures, ring
 from varbench.measures.agreement import error_consistency_matrix
 from varbench.measures.divergence import js_divergence_matrix, tv_distance_matrix
 
@@ -40,6 +40,9 @@ def test_a_ring_that_reaches_round_holds_all_pairs(case):
 
 def test_small_blocks_change_nothing(monkeypatch):
     whole = [on_ring(values, ORDER, reach=3) for on_ring, _, values in CASES.values()]
-    monkeypatch.setattr(ring, "blocks", lambda total, *, bytes_each, limit=0: (slice(i, i + 1) for i in range(total)))
+    for module in (ring, mixtures):
+        monkeypatch.setattr(
+            module, "blocks", lambda total, *, bytes_each, limit=0: (slice(i, i + 1) for i in range(total))
+        )
     for before, (on_ring, _, values) in zip(whole, CASES.values(), strict=True):
         np.testing.assert_allclose(on_ring(values, ORDER, reach=3), before, atol=1e-12)

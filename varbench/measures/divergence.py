@@ -6,20 +6,16 @@ import numpy as np
 from jaxtyping import Float
 
 from varbench.measures.blocks import blocks
+from varbench.measures.mixtures import Mixed, mean_divergences
 from varbench.measures.scores import softmax
-
-SMALLEST = 1e-300
-"""Stands for a probability that underflowed to 0: p log p is 0 to every digit there."""
-
-CACHE_BYTES = 2**20
-"""A block that is passed over once for every run should stay in the cache."""
 
 
 def js_divergence_matrix(logits: Float[np.ndarray, "R E K"]) -> Float[np.ndarray, "R R"]:
     """Jensen–Shannon divergence in nats of every pair of runs, averaged over examples.
 
     E⁻¹ Σᵢ [H((p+q)/2) − ½H(p) − ½H(q)], H the entropy (Lin 1991). In [0, log 2]: 0 for the same
-    distributions, log 2 where they share no class. Every pair is formed: time grows with R² E K.
+    distributions, log 2 where they share no class. Every pair is formed: time grows with R² E K, on all cores and in
+    float32 where that is long (see `mean_divergences`).
 
     Args:
         logits: Finite logits.
@@ -27,16 +23,14 @@ def js_divergence_matrix(logits: Float[np.ndarray, "R E K"]) -> Float[np.ndarray
     Returns:
         [R, R], symmetric, exactly 0 for identical runs.
     """
-    n_runs, n_examples, n_classes = logits.shape
-    total = np.zeros((n_runs, n_runs))
-    for part in blocks(n_examples, bytes_each=8 * n_runs * n_classes, limit=CACHE_BYTES):
-        probabilities = np.maximum(softmax(logits[:, part]).reshape(n_runs, -1), SMALLEST)
-        own = negative_entropy(probabilities)
-        halves = 0.5 * probabilities
+    n_runs = len(logits)
+
+    def add(total: np.ndarray, halves: np.ndarray, own: np.ndarray, mixed: Mixed) -> None:
         for run in range(n_runs - 1):
-            mixed = negative_entropy(halves[run + 1 :] + halves[run])
-            total[run, run + 1 :] += 0.5 * (own[run] + own[run + 1 :]) - mixed
-    return np.clip(total + total.T, 0.0, None) / n_examples
+            total[run, run + 1 :] += 0.5 * (own[run] + own[run + 1 :]) - mixed(halves[run + 1 :], halves[run])
+
+    total = mean_divergences(logits, add, rows=n_runs)
+    return np.clip(total + total.T, 0.0, None)
 
 
 def tv_distance_matrix(logits: Float[np.ndarray, "R E K"]) -> Float[np.ndarray, "R R"]:
@@ -57,8 +51,3 @@ def tv_distance_matrix(logits: Float[np.ndarray, "R E K"]) -> Float[np.ndarray, 
     for part in blocks(n_examples, bytes_each=8 * n_runs * n_classes):
         total += pdist(softmax(logits[:, part]).reshape(n_runs, -1), "cityblock")
     return squareform(0.5 * total / n_examples) if n_runs > 1 else np.zeros((1, 1))
-
-
-def negative_entropy(probabilities: Float[np.ndarray, "r C"]) -> Float[np.ndarray, " r"]:
-    """Σ p log p along the last axis; every p must be above 0."""
-    return np.einsum("rc,rc->r", probabilities, np.log(probabilities))

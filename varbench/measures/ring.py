@@ -6,15 +6,16 @@ every run is in equally many (an incomplete U-statistic of a balanced design, Bl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from varbench.measures.agreement import kappa_of_counts
 from varbench.measures.blocks import blocks
-from varbench.measures.divergence import CACHE_BYTES, SMALLEST, negative_entropy
+from varbench.measures.mixtures import Mixed, mean_divergences
 from varbench.measures.scores import softmax
+
+CACHE_BYTES = 2**20
+"""A block that is passed over once for every step should stay in the cache."""
 
 Ring = Int[np.ndarray, " R"]
 """The runs in the order in which they stand on the ring."""
@@ -29,15 +30,16 @@ def js_divergence_ring(logits: Float[np.ndarray, "R E K"], ring: Ring, *, reach:
         reach: At most (R − 1) / 2: all pairs then where R is odd.
     """
 
-    def block_means(part: slice) -> Iterable[Float[np.ndarray, " R"]]:
-        probabilities = np.maximum(softmax(logits[:, part][ring]).reshape(len(ring), -1), SMALLEST)
-        own = 0.5 * negative_entropy(probabilities)
-        probabilities *= 0.5
-        for step in range(1, reach + 1):
-            mixed = negative_entropy(probabilities + np.roll(probabilities, -step, axis=0))
-            yield own + np.roll(own, -step) - mixed
+    n_runs = len(ring)
 
-    return np.clip(_means(logits, ring, block_means, reach=reach), 0.0, None)
+    def add(total: np.ndarray, halves: np.ndarray, own: np.ndarray, mixed: Mixed) -> None:
+        halves, own = np.concatenate([halves, halves[:reach]]), np.concatenate([own, own[:reach]])
+        for step in range(1, reach + 1):
+            entropies = mixed(halves[:n_runs], halves[step : step + n_runs])
+            total[step - 1] += 0.5 * (own[:n_runs] + own[step : step + n_runs]) - entropies
+
+    on_ring = mean_divergences(logits, add, rows=reach, order=ring)
+    return np.clip(_to_runs(on_ring, ring), 0.0, None)
 
 
 def tv_distance_ring(logits: Float[np.ndarray, "R E K"], ring: Ring, *, reach: int) -> Float[np.ndarray, " R"]:
@@ -49,13 +51,14 @@ def tv_distance_ring(logits: Float[np.ndarray, "R E K"], ring: Ring, *, reach: i
         reach: At most (R − 1) / 2.
     """
 
-    def block_means(part: slice) -> Iterable[Float[np.ndarray, " R"]]:
-        probabilities = softmax(logits[:, part][ring]).reshape(len(ring), -1)
+    n_runs, n_examples, n_classes = logits.shape
+    total = np.zeros((reach, n_runs))
+    for part in blocks(n_examples, bytes_each=8 * n_runs * n_classes, limit=CACHE_BYTES):
+        probabilities = softmax(logits[:, part][ring]).reshape(n_runs, -1)
         for step in range(1, reach + 1):
             difference = probabilities - np.roll(probabilities, -step, axis=0)
-            yield 0.5 * np.abs(difference, out=difference).sum(axis=1)
-
-    return _means(logits, ring, block_means, reach=reach)
+            total[step - 1] += 0.5 * np.abs(difference, out=difference).sum(axis=1)
+    return _to_runs(total / n_examples, ring)
 
 
 def error_consistency_ring(correct: Bool[np.ndarray, "R E"], ring: Ring, *, reach: int) -> Float[np.ndarray, " R"]:
@@ -78,21 +81,6 @@ def error_consistency_ring(correct: Bool[np.ndarray, "R E"], ring: Ring, *, reac
     right = np.count_nonzero(correct, axis=1)[ring].astype(np.float64)
     partner = np.stack([np.roll(right, -step) for step in range(1, reach + 1)])
     return _to_runs(kappa_of_counts(both, right, partner, n_examples=n_examples), ring)
-
-
-def _means(
-    logits: Float[np.ndarray, "R E K"],
-    ring: Ring,
-    block_means: Callable[[slice], Iterable[Float[np.ndarray, " R"]]],
-    *,
-    reach: int,
-) -> Float[np.ndarray, " R"]:
-    n_runs, n_examples, n_classes = logits.shape
-    total = np.zeros((reach, n_runs))
-    for part in blocks(n_examples, bytes_each=8 * n_runs * n_classes, limit=CACHE_BYTES):
-        for row, values in zip(total, block_means(part), strict=True):
-            row += values
-    return _to_runs(total / n_examples, ring)
 
 
 def _to_runs(pairs: Float[np.ndarray, "S R"], ring: Ring) -> Float[np.ndarray, " R"]:
