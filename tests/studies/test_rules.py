@@ -2,44 +2,153 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import scipy.stats
 
 from tests.studies.evidence import interval, unknown
-from varbench.studies.rules import Weighed, deciding, deciding_of, fixed, significant, told, verdict
-from varbench.studies.study import Part
+from varbench.stats.mean import mean_estimate
+from varbench.studies.rules import decided, deciding, fixed, significant, told, weigh
+from varbench.studies.study import Part, Verdict
+from varbench.studies.sweeps import exponential
+from varbench.studies.weighed import Side, Weighed
 
 
-def weighed(name: str, holds: bool | None, value: float | None, threshold: float = 0.0) -> Weighed:
-    return Weighed(Part(name, holds, ""), unknown() if value is None else interval(value), threshold, name)
+def number(name: str, value: float | None, half: float = 0.01, *, side: Side = "above", limit: str = "") -> Weighed:
+    estimate = unknown() if value is None else interval(value, half)
+    return Weighed(estimate, side, 0.0, name, limit)
+
+
+def one(*parts: Part) -> tuple[Verdict, ...]:
+    return decided({"case": parts})
+
+
+def alone(name: str, value: float | None, half: float = 0.01) -> Part:
+    return weigh(name, number(name, value, half), f"{name}.")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "above_zero", "below_zero"),
+    [
+        (0.1, 0.3, True, False),
+        (-0.3, -0.1, False, True),
+        (-0.1, 0.1, None, None),
+        (0.0, 0.2, None, False),
+        (-0.2, 0.0, False, None),
+        (0.0, 0.0, False, False),
+    ],
+)
+def test_a_number_holds_with_its_whole_interval(low, high, above_zero, below_zero):
+    middle, half = (low + high) / 2, (high - low) / 2
+    assert number("x", middle, half).holds is above_zero
+    assert number("x", middle, half, side="below").holds is below_zero
+    assert number("x", None).holds is None
+
+
+def test_the_p_value_is_that_of_the_t_test():
+    rng = np.random.default_rng(0)
+    values = rng.normal(-0.3, 1.0, 12)
+    estimate = mean_estimate(values, level=0.95, n_examples=None)
+    for side, alternative in (("above", "less"), ("below", "greater")):
+        expected = scipy.stats.ttest_1samp(values, 0.1, alternative=alternative).pvalue
+        assert Weighed(estimate, side, 0.1).p_value == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_ratio_is_weighed_on_the_scale_of_its_logarithm():
+    rng = np.random.default_rng(1)
+    logs = rng.normal(-0.5, 0.4, 9)
+    ratio = exponential(mean_estimate(logs, level=0.95, n_examples=None))
+    expected = scipy.stats.ttest_1samp(logs, 0.0, alternative="less").pvalue
+    assert Weighed(ratio, "above", 1.0, ratio=True).p_value == pytest.approx(expected, rel=1e-9)
+    assert Weighed(ratio, "above", 1.0).p_value != pytest.approx(expected, rel=1e-3)
+
+
+def test_an_interval_ends_at_its_threshold_with_half_of_the_rest_as_p():
+    assert number("x", -0.01, 0.01).p_value == pytest.approx(0.025)
+    assert number("x", 0.01, 0.01).p_value == pytest.approx(0.975)
+    assert number("x", None).p_value is None
+    assert number("x", 0.0, 0.0).p_value == 0.0
+    assert number("x", 0.1, 0.0).p_value == 1.0
 
 
 @pytest.mark.parametrize(
     ("parts", "number"),
     [
-        ([weighed("far", True, 9.0), weighed("close", True, 0.5)], "close"),
-        (
-            [weighed("held", True, 0.1), weighed("fails", False, -0.2), weighed("fails clearly", False, -3.0)],
-            "fails clearly",
-        ),
-        ([weighed("held", True, 0.1), weighed("unsure", None, 0.005), weighed("unmeasured", None, None)], "unsure"),
-        ([weighed("held", True, 0.1), weighed("unmeasured", None, None)], ""),
+        ([alone("far", 9.0), alone("close", 0.5)], "close"),
+        ([alone("held", 0.1), alone("fails", -0.2), alone("fails clearly", -3.0)], "fails clearly"),
+        ([alone("held", 0.1), alone("unsure", 0.005), alone("unmeasured", None)], "unsure"),
+        ([alone("held", 0.1), alone("unmeasured", None)], ""),
+        ([alone("fails", -9.0), alone("sure", -1.0, 0.0)], "sure"),
+        ([alone("unmeasured", None)], ""),
         ([], ""),
     ],
 )
-def test_the_part_that_decided_gives_the_number(parts, number):
-    assert deciding(parts) == number
+def test_the_number_that_decided_is_told(parts, number):
+    assert deciding(one(*parts)) == number
 
 
-def test_an_interval_without_length_is_as_clear_as_can_be():
-    sure = Weighed(Part("sure", False, ""), interval(1.0, 0.0), 0.0, "sure")
-    assert deciding([weighed("fails", False, -9.0), sure]) == "sure"
+def test_the_number_stands_beside_what_was_claimed():
+    assert deciding(one(weigh("x", number("3 pp", 3.0, limit="0"), ""))) == "3 pp; claimed: above 0"
 
 
 def test_recipes_that_decide_otherwise_than_the_whole_give_no_number():
-    parts = {"a": [weighed("held", True, 0.1)], "b": [weighed("fails", False, -0.1)]}
-    verdicts = [verdict(name, [w.part for w in found]) for name, found in parts.items()]
-    assert deciding_of(verdicts, parts) == "fails"
-    assert deciding_of(verdicts[:1], parts) == "held"
+    parts = {"a": [alone("held", 0.1)], "b": [alone("fails", -0.1)]}
+    assert deciding(decided(parts)) == "fails"
+    assert deciding(decided({"a": parts["a"]})) == "held"
+
+
+def test_a_part_of_several_numbers_fails_with_one_and_holds_with_all():
+    held, fails, unsure = number("held", 0.1), number("fails", -0.1), number("unsure", 0.0)
+    assert weigh("x", [held, fails, unsure], "").holds is False
+    assert weigh("x", [held, unsure], "").holds is None
+    assert weigh("x", [held, held], "").holds is True
+    assert weigh("x", [], "").holds is None
+
+
+def test_one_narrow_failure_among_many_numbers_is_not_sure():
+    narrow = alone("narrow", -0.011)
+    assert one(narrow)[-1].verdict == "contradicted"
+    among = one(narrow, *(alone(f"held {i}", 1.0) for i in range(20)))
+    assert among[-1].verdict == "inconclusive"
+    assert among[0].parts[0].holds is None
+    assert "among the 21 numbers" in among[0].parts[0].text
+    assert deciding(among) == "narrow"
+    assert one(alone("clear", -0.1), *(alone(f"held {i}", 1.0) for i in range(20)))[-1].verdict == "contradicted"
+
+
+def test_numbers_of_other_recipes_count_too():
+    held = [alone(f"held {i}", 1.0) for i in range(20)]
+    assert decided({"a": [alone("narrow", -0.011)], "b": held})[0].verdict == "inconclusive"
+
+
+def test_matters_of_fact_need_no_correction():
+    fact = Part("same bits", False, "3 of 4 came back.")
+    assert one(fact, *(alone(f"held {i}", 1.0) for i in range(20)))[-1].verdict == "contradicted"
+
+
+def test_claims_that_just_hold_are_seldom_contradicted():
+    """Every number at its threshold: at most half of 5 % of the studies may find a failure."""
+    rng = np.random.default_rng(2)
+    studies, numbers, runs = 2_000, 12, 10
+    found = {True: 0, False: 0}
+    for values in rng.normal(0.0, 1.0, (studies, numbers, runs)):
+        parts = [
+            weigh(str(i), Weighed(mean_estimate(row, level=0.95, n_examples=None), "above", 0.0), "")
+            for i, row in enumerate(values)
+        ]
+        found[True] += one(*parts)[-1].verdict == "contradicted"
+        found[False] += any(part.holds is False for part in parts)
+    assert 0.015 < found[True] / studies < 0.035
+    assert found[False] / studies > 0.2
+
+
+def test_what_was_weighed_is_written_down():
+    (case, _) = one(weigh("x", number("3 pp", 3.0), "Three."))
+    (part,) = case.as_dict()["parts"]
+    assert {k: v for k, v in part.items() if k != "weighed"} == {"name": "x", "holds": True, "text": "Three."}
+    (row,) = part["weighed"]
+    assert (row["value"], row["side"], row["threshold"]) == (3.0, "above", 0.0)
+    assert row["p_value"] == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def document(
         studies: Claim, citation, rule, meaning, limits, what was identical and what varied; one entry for each study.
         conditions: One entry per population.
         estimates: (study, named estimate) pairs; a named estimate has condition, measure, at and estimate.
-        verdicts: (study, verdict) pairs; verdicts are dataclasses.
+        verdicts: (study, verdict) pairs; a verdict has an `as_dict`.
         anchors: Published numbers beside ours.
         plots: What figures are drawn from, by condition.
         measures: The catalogue; only the measures that occur are described.
@@ -76,7 +76,7 @@ def document(
         "studies": [dict(study) for study in studies],
         "conditions": [dict(c) for c in conditions],
         "estimates": rows,
-        "verdicts": [{"study": study_name, **dataclasses.asdict(v)} for study_name, v in verdicts],
+        "verdicts": [{"study": study_name, **v.as_dict()} for study_name, v in verdicts],
         "anchors": [dict(a) for a in anchors],
         "plots": dict(plots),
         "measures": {

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 from varbench.stats.estimate import Estimate
+from varbench.stats.multiple import holm
 from varbench.studies.study import Answer, Part, Verdict
+from varbench.studies.weighed import Weighed
 
 
 def above(estimate: Estimate, threshold: float) -> bool | None:
     """Whether the whole interval lies above a threshold: True, False if it lies wholly at or below, else None."""
-    if estimate.low is None or estimate.high is None:
-        return None
-    return True if estimate.low > threshold else False if estimate.high <= threshold else None
+    return Weighed(estimate, "above", threshold).holds
 
 
 def below(estimate: Estimate, threshold: float) -> bool | None:
     """Whether the whole interval lies below a threshold: True, False if it lies wholly at or above, else None."""
-    if estimate.low is None or estimate.high is None:
-        return None
-    return True if estimate.high < threshold else False if estimate.low >= threshold else None
+    return Weighed(estimate, "below", threshold).holds
 
 
 def every(holds: Sequence[bool | None]) -> bool | None:
@@ -88,50 +85,64 @@ def percent(estimate: Estimate, *, digits: int = 1) -> str:
     return told(estimate, scale=100.0, digits=digits, unit="%")
 
 
-@dataclass(frozen=True)
-class Weighed:
-    """A part with the estimate that it weighs against a threshold, and how the table of claims words it.
-
-    Attributes:
-        part: The condition.
-        estimate: What it looks at.
-        threshold: Where it turns.
-        words: The number with its interval and a few words.
-    """
-
-    part: Part
-    estimate: Estimate
-    threshold: float
-    words: str
-
-    @property
-    def clearness(self) -> float:
-        """Distance of the value from the threshold in half lengths of the interval; 0 where there is no interval."""
-        value, low, high = self.estimate.value, self.estimate.low, self.estimate.high
-        if value is None or low is None or high is None:
-            return 0.0
-        return abs(value - self.threshold) / ((high - low) / 2) if high > low else math.inf
+def weigh(name: str, weighed: Weighed | Sequence[Weighed], text: str) -> Part:
+    """A condition that holds where every number lies on its side, and fails where one lies on the other."""
+    numbers = (weighed,) if isinstance(weighed, Weighed) else tuple(weighed)
+    return Part(name, every([w.holds for w in numbers]), text, numbers)
 
 
-def deciding_of(verdicts: Sequence[Verdict], weighed: Mapping[str, Sequence[Weighed]]) -> str:
-    """The words of the part that decided a study, among the recipes whose verdict is that of the whole.
+def decided(parts: Mapping[str, Sequence[Part]]) -> tuple[Verdict, ...]:
+    """The verdicts of a study: one for each condition, and the last about the whole.
 
     Args:
-        verdicts: Of the recipes.
-        weighed: The parts by the condition of their verdict.
+        parts: The parts of the rule, as far as each goes by itself, by condition.
     """
-    whole = overall(verdicts).verdict
-    return deciding([w for v in verdicts if v.verdict == whole for w in weighed[str(v.condition)]])
+    verdicts = [verdict(name, found) for name, found in confirmed(parts).items()]
+    return (*verdicts, overall(verdicts))
 
 
-def deciding(weighed: Sequence[Weighed]) -> str:
-    """The words of the part that decided: the clearest that failed; without one, the least clear that is not sure.
+def confirmed(parts: Mapping[str, Sequence[Part]]) -> dict[str, tuple[Part, ...]]:
+    """The same parts, where one that fails still fails when all numbers of the study are weighed together.
 
-    Of parts that all hold it is the least clear one too: the others would have to move farther to change the answer.
+    A rule supports its claim where all of its parts hold, so that each may be weighed at its own level (an
+    intersection–union test, Berger 1982, Technometrics 24, 295–300). It contradicts where any fails: the more numbers,
+    the sooner one fails by accident. Hence Holm's correction over all numbers of the study, of which each fails by
+    accident with at most half of one minus the level of its interval. A part that does not stand it cannot be told.
     """
-    failed = [w for w in weighed if w.part.holds is False]
+    numbers = [w for found in parts.values() for part in found for w in part.weighed]
+    adjusted = dict(zip(map(id, numbers), holm([w.p_value for w in numbers]), strict=True))
+    count = sum(w.p_value is not None for w in numbers)
+
+    def stands(w: Weighed) -> bool:
+        p = adjusted[id(w)]
+        return w.holds is False and p is not None and p <= (1 - w.estimate.level) / 2
+
+    def checked(part: Part) -> Part:
+        if part.holds is not False or not part.weighed or any(stands(w) for w in part.weighed):
+            return part
+        doubt = f"It fails by itself, but not surely among the {count} numbers that this rule weighs."
+        return replace(part, holds=None, text=f"{part.text} {doubt}")
+
+    return {name: tuple(checked(part) for part in found) for name, found in parts.items()}
+
+
+def deciding(verdicts: Sequence[Verdict]) -> str:
+    """The words of the number that decided a study, with its limit; empty where none was weighed.
+
+    Among the recipes whose verdict is that of the whole: the clearest number of the parts that failed; where none
+    failed, the least clear of the parts that cannot be told, or of all: the others would have to move farther to
+    change the answer.
+    """
+    whole = overall([v for v in verdicts if v.condition is not None]).verdict
+    parts = [part for v in verdicts if v.condition is not None and v.verdict == whole for part in v.parts]
+    failed = [w for part in parts if part.holds is False for w in part.weighed if w.holds is False]
     if failed:
-        return max(failed, key=lambda w: w.clearness).words
-    unsure = [w for w in weighed if w.part.holds is None]
-    known = [w for w in unsure or weighed if w.estimate.value is not None]
-    return min(known, key=lambda w: w.clearness).words if known else ""
+        return _with_limit(max(failed, key=lambda w: w.clearness))
+    unsure = [part for part in parts if part.holds is None]
+    numbers = [w for part in unsure or parts for w in part.weighed if not (unsure and w.holds)]
+    found = [w for w in numbers if w.estimate.value is not None]
+    return _with_limit(max(found, key=lambda w: w.clearness)) if found else ""
+
+
+def _with_limit(w: Weighed) -> str:
+    return f"{w.words}; claimed: {w.side} {w.limit}" if w.limit else w.words

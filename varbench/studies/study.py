@@ -16,6 +16,7 @@ from varbench.analysis.described import Described
 from varbench.analysis.document import Named as Named
 from varbench.analysis.population import PopulationArrays
 from varbench.stats.estimate import Estimate
+from varbench.studies.weighed import Weighed
 from varbench.training.design import Design
 from varbench.training.recipe import Recipe
 
@@ -116,11 +117,19 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Part:
-    """One condition of a rule: whether it holds (None: cannot be told), and a sentence with the numbers."""
+    """One condition of a rule: whether it holds (None: cannot be told), and a sentence with the numbers.
+
+    Attributes:
+        name: What it demands, in a few words.
+        holds: Whether it does.
+        text: The numbers in a sentence.
+        weighed: The numbers that it is decided by; empty where it is a matter of fact, such as equal bits.
+    """
 
     name: str
     holds: bool | None
     text: str
+    weighed: tuple[Weighed, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,6 +140,33 @@ class Verdict:
     verdict: Answer
     reason: str
     parts: tuple[Part, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it stands in `analysis.json`: each number that was weighed with its threshold and its p value."""
+        return {
+            "condition": self.condition,
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "parts": [
+                {
+                    "name": part.name,
+                    "holds": part.holds,
+                    "text": part.text,
+                    "weighed": [
+                        {
+                            "value": w.estimate.value,
+                            "low": w.estimate.low,
+                            "high": w.estimate.high,
+                            "side": w.side,
+                            "threshold": w.threshold,
+                            "p_value": w.p_value,
+                        }
+                        for w in part.weighed
+                    ],
+                }
+                for part in self.parts
+            ],
+        }
 
 
 @dataclass(frozen=True)

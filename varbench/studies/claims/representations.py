@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from varbench.analysis.catalogue.equivalence import MARGIN, margin_for
 from varbench.analysis.charts import Chart, Place, series
-from varbench.analysis.document import LEVEL
-from varbench.stats.estimate import Estimate, missing
+from varbench.stats.estimate import Estimate
 from varbench.studies.common import main_cases, main_population
-from varbench.studies.rules import Weighed, above, below, deciding_of, overall, percent, told, verdict
-from varbench.studies.study import Arrays, Case, Evidence, Judgement, Part, PopulationPlan, Study, Verdict
+from varbench.studies.rules import decided, deciding, percent, told, weigh
+from varbench.studies.study import Arrays, Case, Evidence, Judgement, Part, PopulationPlan, Study
+from varbench.studies.weighed import Side, Weighed
 
 ALIKE = 0.9
 """CKA from which two representations count as one."""
@@ -45,50 +45,56 @@ def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[Populat
 
 def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) -> Judgement:
     mains = list(evidence.values())
-    weighed = {e.plan.name: _weighed(e) for e in mains}
-    verdicts: list[Verdict] = [verdict(name, [w.part for w in parts]) for name, parts in weighed.items()]
+    verdicts = decided({e.plan.name: _parts(e) for e in mains})
     charts = [chart for chart in (_layers(mains), _explanations(mains)) if any(s.x for s in chart.series)]
-    number = deciding_of(verdicts, weighed)
-    return Judgement((*verdicts, overall(verdicts)), _headline(mains), number=number, charts=tuple(charts))
+    return Judgement(verdicts, _headline(mains), number=deciding(verdicts), charts=tuple(charts))
 
 
-def _weighed(e: Evidence) -> tuple[Weighed, ...]:
+def _parts(e: Evidence) -> tuple[Part, ...]:
     loss, margin = e.get("equivalent_loss"), margin_for(e.arrays.n_classes)
-    overlap = e.get("attribution_topk_overlap")
-    same = Part(
-        "same performance",
-        below(loss, margin),
-        f"Two runs differ in test loss by {told(loss, digits=3, unit='nats')} (root mean square; the margin is "
-        f"{margin:.3f}) at {percent(e.get('accuracy'))} accuracy.",
-    )
-    differ = Part(
-        "explanations differ",
-        below(overlap, SHARED),
-        f"Of the tenth of the inputs that matter most to a run, {percent(overlap)} matter most to another one too "
-        f"(untrained networks: {percent(e.get('attribution_topk_overlap_untrained'))}).",
-    )
-    label = e.plan.label
+    overlap, label = e.get("attribution_topk_overlap"), e.plan.label
     return (
-        Weighed(same, loss, margin, f"test loss differs by {told(loss, digits=3, unit='nats')} ({label})"),
-        _inside(e, "cka", f"CKA below {ALIKE:g}", ALIKE, smaller=True),
-        _inside(e, "procrustes_distance", f"rotation misses {UNEXPLAINED:.0%}", UNEXPLAINED**0.5, smaller=False),
-        Weighed(differ, overlap, SHARED, f"{percent(overlap)} of the inputs that matter most are shared ({label})"),
+        weigh(
+            "same performance",
+            Weighed(
+                loss,
+                "below",
+                margin,
+                f"test loss differs by {told(loss, digits=3, unit='nats')} ({label})",
+                f"{margin:.3f} nats",
+            ),
+            f"Two runs differ in test loss by {told(loss, digits=3, unit='nats')} (root mean square; the margin is "
+            f"{margin:.3f}) at {percent(e.get('accuracy'))} accuracy.",
+        ),
+        _inside(e, "cka", f"CKA below {ALIKE:g}", ALIKE, side="below"),
+        _inside(e, "procrustes_distance", f"rotation misses {UNEXPLAINED:.0%}", UNEXPLAINED**0.5, side="above"),
+        weigh(
+            "explanations differ",
+            Weighed(
+                overlap,
+                "below",
+                SHARED,
+                f"{percent(overlap)} of the inputs that matter most are shared ({label})",
+                f"{100 * SHARED:g} %",
+            ),
+            f"Of the tenth of the inputs that matter most to a run, {percent(overlap)} matter most to another one too "
+            f"(untrained networks: {percent(e.get('attribution_topk_overlap_untrained'))}).",
+        ),
     )
 
 
-def _inside(e: Evidence, measure: str, name: str, threshold: float, *, smaller: bool) -> Weighed:
+def _inside(e: Evidence, measure: str, name: str, threshold: float, *, side: Side) -> Part:
     """Whether the last hidden layer differs between runs."""
     found = hidden(e, measure)
     words = {"cka": "CKA", "procrustes_distance": "the Procrustes distance"}[measure]
     if not found:
-        text = f"The network does not tell its layers, so that {words} is not known."
-        unknown = missing("the network does not tell its layers", level=LEVEL, n_runs=e.arrays.n_runs, n_examples=None)
-        return Weighed(Part(name, None, text), unknown, threshold, "")
+        return Part(name, None, f"The network does not tell its layers, so that {words} is not known.")
     layer, estimate = found[-1]
-    text = f"In the last hidden layer ({layer}) {words} of two runs is {told(estimate, digits=3)}."
-    part = Part(name, (below if smaller else above)(estimate, threshold), text)
     short = f"{words.removeprefix('the ')} {told(estimate, digits=2)} in the last hidden layer ({e.plan.label})"
-    return Weighed(part, estimate, threshold, short[0].upper() + short[1:])
+    weighed = Weighed(estimate, side, threshold, short[0].upper() + short[1:], f"{threshold:.2g}")
+    return weigh(
+        name, weighed, f"In the last hidden layer ({layer}) {words} of two runs is {told(estimate, digits=3)}."
+    )
 
 
 def hidden(e: Evidence, measure: str) -> list[tuple[str, Estimate]]:

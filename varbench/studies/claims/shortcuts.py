@@ -16,13 +16,24 @@ from varbench.data import Dataset, load
 from varbench.data.plants import PLANTS, Plant
 from varbench.measures.predictions import predicted_labels
 from varbench.stats.difference import paired_difference
-from varbench.stats.estimate import Estimate, missing
+from varbench.stats.estimate import Estimate
 from varbench.stats.mean import mean_estimate
 from varbench.stats.spread import sd_estimate
 from varbench.stats.spread_test import spread_ratio_estimate
 from varbench.studies.planted import chance_of, plant_of, planted_population, small_cases
-from varbench.studies.rules import Weighed, above, below, deciding_of, every, overall, percent, told, verdict
-from varbench.studies.study import Arrays, Case, Evidence, Judgement, Named, Part, PopulationPlan, Study, Verdict
+from varbench.studies.rules import below, decided, deciding, percent, told, weigh
+from varbench.studies.study import (
+    Arrays,
+    Case,
+    Evidence,
+    Judgement,
+    Named,
+    Part,
+    PopulationPlan,
+    Study,
+    Verdict,
+)
+from varbench.studies.weighed import Weighed
 
 AMOUNTS = {"smoke": (0.8, 1.0), "standard": (0.5, 0.8, 0.95, 1.0), "full": (0.5, 0.65, 0.8, 0.9, 0.95, 0.99, 1.0)}
 """Chances of the typical value, beside the one at which the plant says nothing; those below that are left out."""
@@ -74,12 +85,11 @@ def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[Populat
 
 def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) -> Judgement:
     found = _measured(evidence)
-    weighed = {base: _weighed(base, plants) for base, plants in found.items()}
-    verdicts = [verdict(base, [w.part for w in parts]) for base, parts in weighed.items()]
+    verdicts = decided({base: _parts(base, plants) for base, plants in found.items()})
     return Judgement(
-        (*verdicts, overall(verdicts)),
+        verdicts,
         _headline(found, verdicts),
-        number=deciding_of(verdicts, weighed),
+        number=deciding(verdicts),
         estimates=tuple(_estimates(found)),
         charts=(_reliance_chart(found), _spread_chart(found)),
     )
@@ -154,60 +164,63 @@ def _imperfect(populations: Sequence[Measured]) -> Measured | None:
     return next((m for m in reversed(populations[1:]) if m.amount < 1.0), None)
 
 
-def _weighed(base: str, plants: Mapping[Plant, Sequence[Measured]]) -> list[Weighed]:
+def _parts(base: str, plants: Mapping[Plant, Sequence[Measured]]) -> list[Part]:
     rules = (_exploited, _graded, _underspecified)
     return [rule(base, plant, populations) for plant, populations in plants.items() for rule in rules]
 
 
-def _untold(name: str, reason: str) -> Weighed:
-    return Weighed(Part(name, None, f"{reason}."), missing(reason, level=LEVEL, n_runs=0, n_examples=None), 0.0, "")
-
-
-def _exploited(base: str, plant: Plant, populations: Sequence[Measured]) -> Weighed:
+def _exploited(base: str, plant: Plant, populations: Sequence[Measured]) -> Part:
     name = f"{plant.name}: exploited"
     lowering = [m for m in populations[1:] if below(_loss_gain(populations, m), 0.0)]
     if not lowering:
-        return _untold(name, f"The {WORDS[plant.name]} does not clearly lower the training loss at any chance")
+        text = f"The {WORDS[plant.name]} does not clearly lower the training loss at any chance."
+        return Part(name, None, text)
     found = [(m.amount, _over_chance(populations, m)) for m in lowering]
     amount, least = min(found, key=lambda row: np.inf if row[1].value is None else row[1].value)
     text = (
         f"Where the {WORDS[plant.name]} lowers the training loss (right with chance "
-        f"{', '.join(f'{a:g}' for a, _ in found)}), accuracy depends on it by {percent(least)} or more "
-        f"beyond chance (least at {amount:g})."
+        f"{', '.join(f'{a:g}' for a, _ in found)}), accuracy depends on it by "
+        f"{told(least, scale=100, unit='pp')} or more beyond chance (least at {amount:g})."
     )
-    part = Part(name, every([above(e, LEAST) for _, e in found]), text)
-    return Weighed(
-        part, least, LEAST, f"{percent(least)} of the accuracy hangs on the {plant.name} ({amount:.0%}, {base})"
-    )
+    weighed = [
+        Weighed(
+            e,
+            "above",
+            LEAST,
+            f"{told(e, scale=100, unit='pp')} of the accuracy hang on the {plant.name} ({a:.0%}, {base})",
+            f"{100 * LEAST:g} pp",
+        )
+        for a, e in found
+    ]
+    return weigh(name, weighed, text)
 
 
-def _graded(base: str, plant: Plant, populations: Sequence[Measured]) -> Weighed:
+def _graded(base: str, plant: Plant, populations: Sequence[Measured]) -> Part:
     name = f"{plant.name}: the more predictive, the more relied on"
     if len(populations) < 3:
-        return _untold(name, "Fewer than two chances above the one that says nothing were tried")
+        return Part(name, None, "Fewer than two chances above the one that says nothing were tried.")
     weakest, strongest = populations[1], populations[-1]
     gap = _paired(weakest.reliance, strongest.reliance, strongest.evidence.arrays.n_examples)
+    moved = told(gap, scale=100, unit="pp")
     text = (
-        f"Reliance on the {WORDS[plant.name]} changes by {told(gap, scale=100, unit='pp')} "
+        f"Reliance on the {WORDS[plant.name]} changes by {moved} "
         f"from chance {weakest.amount:g} to {strongest.amount:g}."
     )
-    part = Part(name, above(gap, 0.0), text)
-    return Weighed(part, gap, 0.0, f"reliance on the {plant.name} grows by {told(gap, scale=100, unit='pp')} ({base})")
+    return weigh(name, Weighed(gap, "above", 0.0, f"reliance on the {plant.name} grows by {moved} ({base})", "0"), text)
 
 
-def _underspecified(base: str, plant: Plant, populations: Sequence[Measured]) -> Weighed:
+def _underspecified(base: str, plant: Plant, populations: Sequence[Measured]) -> Part:
     name = f"{plant.name}: runs part out of distribution"
     m = _imperfect(populations)
     if m is None:
-        return _untold(name, "No chance below 1 was tried")
+        return Part(name, None, "No chance below 1 was tried.")
     ratio = _ratio(m)
     text = (
         f"With the {WORDS[plant.name]} turned against the class, accuracy spreads over runs "
         f"{told(ratio, unit='times')} as much as in distribution (chance {m.amount:g})."
     )
-    part = Part(name, above(ratio, 1.0), text)
     words = f"{told(ratio)} times the spread of runs, the {plant.name} turned ({base}, {m.amount:.0%})"
-    return Weighed(part, ratio, 1.0, words)
+    return weigh(name, Weighed(ratio, "above", 1.0, words, "1", ratio=True), text)
 
 
 def _estimates(found: Mapping[str, Mapping[Plant, Sequence[Measured]]]) -> list[Named]:

@@ -16,9 +16,20 @@ from varbench.stats.estimate import Estimate
 from varbench.studies.claims.mode_collapse.coverage import GAME, LIKELIHOOD, LOSS_MARGIN, Coverage, coverage, in_modes
 from varbench.studies.claims.mode_collapse.games import SAMPLES, Mixture, train_generators
 from varbench.studies.claims.mode_collapse.generators import Setting
-from varbench.studies.rules import Weighed, above, below, deciding_of, overall, percent, told, verdict
-from varbench.studies.study import Arrays, Case, Evidence, Experiment, Judgement, Named, Part, PopulationPlan, Study
+from varbench.studies.rules import decided, deciding, percent, told, weigh
+from varbench.studies.study import (
+    Arrays,
+    Case,
+    Evidence,
+    Experiment,
+    Judgement,
+    Named,
+    Part,
+    PopulationPlan,
+    Study,
+)
 from varbench.studies.sweeps import over_runs
+from varbench.studies.weighed import Weighed
 
 RUNS = {"smoke": 8, "standard": 16, "full": 64}
 
@@ -66,12 +77,11 @@ def _experiments(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[
 
 def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) -> Judgement:
     found = {name: coverage(MIXTURES[name][0], arrays) for name, arrays in experiments.items()}
-    weighed = {name: _weighed(c) for name, c in found.items()}
-    verdicts = [verdict(name, [w.part for w in parts]) for name, parts in weighed.items()]
+    verdicts = decided({name: _parts(c) for name, c in found.items()})
     return Judgement(
-        (*verdicts, overall(verdicts)),
+        verdicts,
         _headline(found),
-        number=deciding_of(verdicts, weighed),
+        number=deciding(verdicts),
         estimates=tuple(_estimates(found)),
         charts=(
             *(_sets(name, c) for name, c in found.items()),
@@ -82,52 +92,53 @@ def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) 
     )
 
 
-def _weighed(c: Coverage) -> tuple[Weighed, ...]:
+def _parts(c: Coverage) -> tuple[Part, ...]:
     lost, other, gap, kept = c.covered(GAME), c.other_sets(), c.loss_gap(), c.covered(LIKELIHOOD)
     left = f" {c.n_diverged} runs diverged and are left out." if c.n_diverged else ""
+    all_but = f"{COVERED * c.n_modes:.3g}"
     return (
-        Weighed(
-            Part(
-                "modes are lost",
-                below(lost, COVERED),
-                f"GANs keep {_of(lost, c.n_modes)} modes, with {percent(c.near(GAME))} of their samples in one.{left}",
+        weigh(
+            "modes are lost",
+            Weighed(
+                lost, "below", COVERED, f"of {c.n_modes} modes a GAN keeps {told(in_modes(lost, c.n_modes))}", all_but
             ),
-            lost,
-            COVERED,
-            f"of {c.n_modes} modes a GAN keeps {told(in_modes(lost, c.n_modes))}",
+            f"GANs keep {_of(lost, c.n_modes)} modes, with {percent(c.near(GAME))} of their samples in one.{left}",
         ),
-        Weighed(
-            Part(
-                "seeds differ",
-                above(other, OTHER),
-                f"In {percent(other, digits=0)} of the pairs two seeds keep different modes, beyond what other samples "
-                "change.",
+        weigh(
+            "seeds differ",
+            Weighed(
+                other,
+                "above",
+                OTHER,
+                f"{percent(other, digits=0)} of pairs of seeds differ beyond what other samples change ({c.label})",
+                f"{100 * OTHER:g} %",
             ),
-            other,
-            OTHER,
-            f"{percent(other, digits=0)} of pairs of seeds differ beyond what other samples change ({c.label})",
+            f"In {percent(other, digits=0)} of the pairs two seeds keep different modes, beyond what other samples "
+            "change.",
         ),
-        Weighed(
-            Part(
-                "similar loss",
-                below(gap, LOSS_MARGIN),
-                f"The losses of their discriminators differ by {told(gap, digits=4, unit='nats')} (root mean square; "
-                f"the margin is {LOSS_MARGIN:.3f}).",
+        weigh(
+            "similar loss",
+            Weighed(
+                gap,
+                "below",
+                LOSS_MARGIN,
+                f"losses of two seeds differ by {told(gap, digits=4, unit='nats')} ({c.label})",
+                f"{LOSS_MARGIN:.3f} nats",
             ),
-            gap,
-            LOSS_MARGIN,
-            f"losses of two seeds differ by {told(gap, digits=4, unit='nats')} ({c.label})",
+            f"The losses of their discriminators differ by {told(gap, digits=4, unit='nats')} (root mean square; "
+            f"the margin is {LOSS_MARGIN:.3f}).",
         ),
-        Weighed(
-            Part(
-                "not the data",
-                above(kept, COVERED),
-                f"Maximum likelihood on the same batches keeps {_of(kept, c.n_modes)} modes, and all of them in "
-                f"{_whole(c)} of {c.n_runs} runs.",
+        weigh(
+            "not the data",
+            Weighed(
+                kept,
+                "above",
+                COVERED,
+                f"of {c.n_modes} modes maximum likelihood keeps {told(in_modes(kept, c.n_modes))}",
+                all_but,
             ),
-            kept,
-            COVERED,
-            f"of {c.n_modes} modes maximum likelihood keeps {told(in_modes(kept, c.n_modes))}",
+            f"Maximum likelihood on the same batches keeps {_of(kept, c.n_modes)} modes, and all of them in "
+            f"{_whole(c)} of {c.n_runs} runs.",
         ),
     )
 
