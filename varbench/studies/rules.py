@@ -11,6 +11,10 @@ from varbench.studies.study import Answer, Part, Verdict
 from varbench.studies.weighed import Weighed
 
 
+HOLM = "A part fails only where it still does after Holm's correction over all numbers that the rule weighs."
+"""What the rule of every study says of its parts; see `confirmed`."""
+
+
 def above(estimate: Estimate, threshold: float) -> bool | None:
     """Whether the whole interval lies above a threshold: True, False if it lies wholly at or below, else None."""
     return Weighed(estimate, "above", threshold).holds

@@ -21,7 +21,7 @@ from varbench.stats.mean import mean_estimate
 from varbench.stats.spread import sd_estimate
 from varbench.stats.spread_test import spread_ratio_estimate
 from varbench.studies.planted import chance_of, plant_of, planted_population, small_cases
-from varbench.studies.rules import below, decided, deciding, percent, told, weigh
+from varbench.studies.rules import HOLM, below, decided, deciding, percent, told, weigh
 from varbench.studies.study import (
     Arrays,
     Case,
@@ -346,7 +346,7 @@ STUDY = Study(
         f"by more than {LEAST:.0%}; where no chance lowers the loss nothing can be told; (2) reliance must grow from "
         "the lowest to the highest chance; (3) at the highest chance below 1, the SD over runs of the accuracy with "
         "the plant turned must exceed the SD in distribution. Each with its whole 95 % interval over runs (differences "
-        "over runs matched by their levels); an interval wholly on the other side contradicts."
+        f"over runs matched by their levels); an interval wholly on the other side contradicts. {HOLM}"
     ),
     meaning=(
         "A test set from the same source as the training set cannot show what a model relies on: pixel, group and "
