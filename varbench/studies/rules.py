@@ -10,7 +10,6 @@ from varbench.stats.multiple import holm
 from varbench.studies.study import Answer, Part, Verdict
 from varbench.studies.weighed import Weighed
 
-
 HOLM = "A part fails only where it still does after Holm's correction over all numbers that the rule weighs."
 """What the rule of every study says of its parts; see `confirmed`."""
 
