@@ -159,6 +159,12 @@ def test_the_command_line_answers_before_anything_heavy_is_loaded():
     assert not loaded & (HEAVY | {"numpy"})
 
 
+def test_the_page_of_help_needs_no_parser_and_no_command():
+    loaded = loaded_by("from varbench.cli import main\nmain(['--help'])")
+    assert "varbench" in loaded
+    assert not loaded & (HEAVY | {"numpy", "tyro", "rich", "dataclasses", "typing"})
+
+
 def test_what_needs_no_jax_loads_none():
     light = (
         "keys",

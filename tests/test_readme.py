@@ -54,7 +54,7 @@ def test_the_recipe_file_is_a_recipe() -> None:
 
 
 def test_every_command_of_the_readme_exists() -> None:
-    from varbench.cli.main import COMMANDS
+    from varbench.cli.commands import COMMANDS
 
     named = set(
         re.findall(r"^varbench ([a-z]+) ", "".join(re.findall(r"```console\n(.*?)```", README, re.DOTALL)), re.M)

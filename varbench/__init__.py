@@ -5,12 +5,12 @@ The names below load their modules when they are first used, so that `import var
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
 from varbench.version import __version__ as __version__
 
+TYPE_CHECKING = False  # as type checkers know it: typing itself is half of what this import would take
 if TYPE_CHECKING:
+    from typing import Any
+
     from varbench.analysis.catalogue import MEASURES as MEASURES
     from varbench.analysis.catalogue import estimates as estimates
     from varbench.analysis.population import PopulationArrays as PopulationArrays
@@ -61,4 +61,6 @@ __all__ = sorted([*_HOMES, "__version__"])
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'varbench' has no attribute {name!r}")
+    import importlib
+
     return getattr(importlib.import_module(f"varbench.{_HOMES[name]}"), name)

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from varbench.cli import main
-from varbench.cli.main import COMMANDS
+from varbench.cli.commands import COMMANDS, function_of
 from varbench.data import DATASETS
 from varbench.studies.request import continued
 
 
 @pytest.mark.parametrize("verb", COMMANDS)
 def test_every_verb_takes_json(verb):
-    assert "json" in inspect.signature(COMMANDS[verb]).parameters
+    assert "json" in inspect.signature(function_of(verb)).parameters
 
 
 @pytest.mark.parametrize("words", [["--out", ""], ["--out="]])

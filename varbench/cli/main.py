@@ -2,35 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
-import itertools
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from varbench.cli import analyze, compare, data, env, judge, plan, report, run, show, verify
-from varbench.cli.recipe_flags import unknown_recipe_flag
+from varbench.cli.commands import COMMANDS, function_of, help_text
 from varbench.errors import InputError
-from varbench.refusals import cause
-
-COMMANDS: dict[str, Callable[..., int]] = {
-    "run": run.run,
-    "report": report.report,
-    "analyze": analyze.analyze,
-    "compare": compare.compare,
-    "judge": judge.judge,
-    "plan": plan.plan,
-    "status": show.status,
-    "verify": verify.verify,
-    "list": show.list_,
-    "data": data.data,
-    "env": env.env,
-}
-
-DESCRIPTION = (
-    "How different is the model that comes out when the very same pipeline is trained again? "
-    "Start with: varbench run identical-pipelines --budget smoke --out runs/first"
-)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,41 +18,54 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0 fine, 1 a gate or a verification failed, 2 the input was wrong, 130 interrupted.
     """
-    import tyro
-
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments[:1] in (["--help"], ["-h"]):
+        import shutil
+
+        print(help_text(shutil.get_terminal_size().columns))
+        return 0
     if arguments in (["--version"], ["-V"]):
         from varbench.version import __version__
 
         print(f"varbench {__version__}")
         return 0
-    if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
-        near = difflib.get_close_matches(arguments[0], COMMANDS, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        print(f"varbench: unknown command {arguments[0]!r}: {hint}known are {', '.join(COMMANDS)}", file=sys.stderr)
-        return 2
-    if "--out=" in arguments or ("--out", "") in itertools.pairwise(arguments):
-        print("varbench: --out has an empty name: give a folder, such as --out reports/mine", file=sys.stderr)
-        return 2
-    unknown = unknown_recipe_flag(arguments)
-    if unknown:
-        print(f"varbench: {unknown}", file=sys.stderr)
+    wrong = _wrong(arguments)
+    if wrong:
+        print(f"varbench: {wrong}", file=sys.stderr)
         return 2
     try:
-        return _guarded(
-            lambda: tyro.extras.subcommand_cli_from_dict(
-                COMMANDS,
-                prog="varbench",
-                description=DESCRIPTION,
-                args=arguments,
-                config=(tyro.conf.FlagCreatePairsOff,),
-            )
-        )
+        return _guarded(lambda: _command(arguments[0], arguments[1:]))
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 2
 
 
-def _guarded(command: Callable[[], Any]) -> int:
+def _command(name: str, arguments: list[str]) -> int:
+    """Parse the arguments of one command and run it: the parsers of the others are not built."""
+    import tyro
+
+    config = (tyro.conf.FlagCreatePairsOff,)
+    return tyro.cli(function_of(name), prog=f"varbench {name}", args=arguments, config=config)
+
+
+def _wrong(arguments: list[str]) -> str | None:
+    """What can be told of arguments before they are parsed."""
+    import difflib
+    import itertools
+
+    from varbench.cli.recipe_flags import unknown_recipe_flag
+
+    if not arguments:
+        return f"a command is missing: {', '.join(COMMANDS)}; varbench --help says what they do"
+    if arguments[0] not in COMMANDS:
+        near = difflib.get_close_matches(arguments[0], COMMANDS, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        return f"unknown command {arguments[0]!r}: {hint}known are {', '.join(COMMANDS)}"
+    if "--out=" in arguments or ("--out", "") in itertools.pairwise(arguments):
+        return "--out has an empty name: give a folder, such as --out reports/mine"
+    return unknown_recipe_flag(arguments)
+
+
+def _guarded(command: Callable[[], int]) -> int:
     try:
         return int(command() or 0)
     except InputError as error:
@@ -84,6 +73,8 @@ def _guarded(command: Callable[[], Any]) -> int:
     except BrokenPipeError:
         return 0
     except OSError as error:
+        from varbench.refusals import cause
+
         found = cause(error)
         if found is None:
             raise
