@@ -20,10 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if arguments[:1] in (["--help"], ["-h"]):
-        import shutil
-
-        print(help_text(shutil.get_terminal_size().columns))
-        return 0
+        return _guarded(_help)
     if arguments in (["--version"], ["-V"]):
         from varbench.version import __version__
 
@@ -37,6 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _guarded(lambda: _command(arguments[0], arguments[1:]))
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 2
+
+
+def _help() -> int:
+    import shutil
+
+    print(help_text(shutil.get_terminal_size().columns), flush=True)
+    return 0
 
 
 def _command(name: str, arguments: list[str]) -> int:
