@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.studies.evidence import check_plans, evidence, holds, plan
+from tests.studies.evidence import check_plans, evidence, holds, interval, plan
 from varbench.analysis.population import PopulationArrays
-from varbench.studies.claims.adversarial import DECIDING, RADII, STUDY
+from varbench.studies.claims.adversarial import DECIDING, RADII, STUDY, Attacked
 
 RUNS = 6
 
@@ -98,6 +98,27 @@ def test_the_transfer_interval_is_the_jackknife_of_the_difference():
     transfer, noise = (rows(judgement, f"{kind}_accuracy")[DECIDING] for kind in ("transfer", "noise"))
     assert gap.value == pytest.approx(noise.value - transfer.value)
     assert gap.n_runs == RUNS
+
+
+@pytest.mark.parametrize(
+    ("lost", "verdict"), [(0.70, "supported"), (0.501, "inconclusive"), (0.48, "inconclusive"), (0.40, "contradicted")]
+)
+def test_a_narrow_failure_among_the_numbers_of_the_study_is_not_sure(lost, verdict, monkeypatch):
+    """0.48 ± 0.018 lies below a half by itself (p = 0.016), and not among three numbers."""
+    attacks = {"adversarial_accuracy": interval(lost, 0.018), "noise_accuracy": interval(0.01)}
+    monkeypatch.setattr(Attacked, "lost", lambda self, kind, q: attacks[kind])
+    judgement = STUDY.judge(case(inputs=9, margin=0.2, shared=True, spread=0.5), {})
+    assert judgement.verdicts[-1].verdict == verdict
+    if verdict != "supported":
+        assert judgement.number.startswith(f"{100 * lost:.1f} % [")
+        assert judgement.number.endswith("is lost along the gradient (Case); claimed: above 50 %")
+
+
+def test_differences_of_accuracies_are_told_in_percentage_points():
+    _, judgement = judged(case(inputs=100, margin=0.15, shared=False))
+    assert judgement.number == (
+        "−50.8 pp [−52.4, −49.1] more lost to another run's examples than to noise (Case); claimed: above 0"
+    )
 
 
 def test_runs_without_networks_decide_nothing():

@@ -16,8 +16,9 @@ from varbench.stats.jackknife import jackknife_estimate, off_diagonal_row_sums, 
 from varbench.stats.jackknife import pair_mean_estimate as over_pairs
 from varbench.stats.mean import mean_estimate
 from varbench.studies.common import main_cases, main_population
-from varbench.studies.rules import above, below, overall, percent, verdict
+from varbench.studies.rules import HOLM, decided, deciding, percent, told, weigh
 from varbench.studies.study import Arrays, Case, Evidence, Judgement, Named, Part, PopulationPlan, Study
+from varbench.studies.weighed import Weighed
 
 RUNS = 8
 """Runs attacked, the first usable ones."""
@@ -123,7 +124,7 @@ class Attacked:
 
 def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) -> Judgement:
     found = [(e, Attacked(e)) for e in evidence.values()]
-    verdicts = [verdict(e.plan.name, _parts(attacked)) for e, attacked in found]
+    verdicts = decided({e.plan.name: _parts(e.plan.label, attacked) for e, attacked in found})
     estimates = [
         Named(e.plan.name, kind, radius, attacked.accuracy(kind, q))
         for e, attacked in found
@@ -135,33 +136,52 @@ def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) 
     estimates += [Named(e.plan.name, "transfer_gap", DECIDING, a.transferred(q)) for e, a in found]
     known = [(e, a) for e, a in found if a.known]
     return Judgement(
-        (*verdicts, overall(verdicts)),
+        verdicts,
         _headline(known),
-        number=_number(known),
+        number=deciding(verdicts),
         estimates=tuple(estimates),
         charts=tuple(_chart(e, a) for e, a in reversed(known)),
     )
 
 
-def _parts(attacked: Attacked) -> tuple[Part, ...]:
+def _parts(label: str, attacked: Attacked) -> tuple[Part, ...]:
     q = RADII.index(DECIDING)
     attack, noise = attacked.lost("adversarial_accuracy", q), attacked.lost("noise_accuracy", q)
     transferred = attacked.transferred(q)
+    beyond = told(transferred, scale=100, unit="pp")
     return (
-        Part(
+        weigh(
             "the gradient finds errors",
-            above(attack, BROKEN),
+            Weighed(
+                attack,
+                "above",
+                BROKEN,
+                f"{percent(attack)} of the accuracy is lost along the gradient ({label})",
+                f"{100 * BROKEN:g} %",
+            ),
             f"A change of at most {DECIDING:g} SDs along the gradient takes {percent(attack)} of the accuracy.",
         ),
-        Part(
+        weigh(
             "noise does not",
-            below(noise, HARMLESS),
+            Weighed(
+                noise,
+                "below",
+                HARMLESS,
+                f"{percent(noise)} of the accuracy is lost to noise of that size ({label})",
+                f"{100 * HARMLESS:g} %",
+            ),
             f"Random noise of the same size takes {percent(noise)} of the accuracy.",
         ),
-        Part(
+        weigh(
             "they transfer",
-            above(transferred, 0.0),
-            f"Examples made for another run cost {percent(transferred)} (points) more than random noise.",
+            Weighed(
+                transferred,
+                "above",
+                0.0,
+                f"{beyond} more lost to another run's examples than to noise ({label})",
+                "0",
+            ),
+            f"Examples made for another run cost {beyond} more than random noise.",
         ),
     )
 
@@ -192,21 +212,12 @@ def _chart(e: Evidence, attacked: Attacked) -> Chart:
     )
 
 
-def _number(known: Sequence[tuple[Evidence, Attacked]]) -> str:
-    if not known:
-        return ""
-    e, a = known[-1]
-    q = RADII.index(DECIDING)
-    text = percent(a.accuracy("adversarial_accuracy", q))
-    return f"{text} accuracy at {DECIDING:g} SDs, {100 * a.noise[:, q].mean():.1f} % under noise ({e.plan.label})"
-
-
 def _headline(known: Sequence[tuple[Evidence, Attacked]]) -> str:
     q = RADII.index(DECIDING)
     lines = [
-        f"{100 * a.clean.mean():.0f} % to {100 * a._values('adversarial_accuracy', q).mean():.0f} % "
-        f"({e.plan.label}; random noise of that size: {100 * a.noise[:, q].mean():.0f} %, examples made for another "
-        f"run: {100 * pair_mean(off_diagonal_row_sums(a._transfer(q))):.0f} %)"
+        f"{100 * a.clean.mean():.0f} % to {percent(a.accuracy('adversarial_accuracy', q), digits=0)} "
+        f"({e.plan.label}; random noise of that size: {percent(a.accuracy('noise_accuracy', q), digits=0)}, examples "
+        f"made for another run: {percent(a.accuracy('transfer_accuracy', q), digits=0)})"
         for e, a in known
     ]
     if not lines:
@@ -234,8 +245,8 @@ STUDY = Study(
         f"(1) ten steps of projected gradient descent take more than {BROKEN:.0%} of the accuracy on unchanged "
         f"examples; (2) random noise of the same size takes less than {HARMLESS:.0%} of it; (3) examples made for "
         "another run cost more accuracy than random noise; each with the whole 95 % interval over runs. All three: "
-        "supported. One wholly on the other side: contradicted. Otherwise inconclusive. The claim is supported if "
-        "every recipe supports it, and contradicted if one contradicts it."
+        f"supported. One wholly on the other side: contradicted. Otherwise inconclusive. {HOLM} The claim is supported "
+        "if every recipe supports it, and contradicted if one contradicts it."
     ),
     meaning=(
         "Accuracy on test examples says nothing about accuracy next to them: the loss was lowered on the examples "
