@@ -85,6 +85,16 @@ def test_one_prediction_on_its_other_side_contradicts_the_claim(wide, broken: st
     assert judgement.verdicts[-1].verdict == "contradicted"
 
 
+def test_one_narrow_failure_among_the_numbers_decides_nothing() -> None:
+    judgement = judged([(1.0, 0.5, 0.6), (0.5, 0.5, 0.6)], [(0.5, 0.5, 0.6), (0.2, 0.56, 0.6)])
+    parts = {part.name: part for part in judgement.verdicts[0].parts}
+    assert parts["width: no less reliance"].weighed[0].holds is False
+    assert parts["width: no less reliance"].holds is None
+    assert judgement.verdicts[-1].verdict == "inconclusive"
+    assert judgement.number.startswith("−6.5 pp [−8.0, −5.0] of reliance on a shortcut with 8 times the width")
+    assert judgement.number.endswith("claimed: above −5 pp")
+
+
 @pytest.mark.parametrize("runs", [1, 6])
 def test_one_run_or_a_wide_spread_decides_nothing(runs: int) -> None:
     spread = 0.01 if runs == 1 else 0.3

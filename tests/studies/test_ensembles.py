@@ -42,7 +42,7 @@ def test_calm_ensembles_and_failing_averages_of_weights_support_the_claim():
     assert all(holds(verdict).values())
     own = {(n.measure, n.at): n.estimate.value for n in judgement.estimates}
     assert own == {(CALMED, 8): pytest.approx(-0.15), (AVERAGED, 8): pytest.approx(-0.5)}
-    assert judgement.number.startswith("−15.0 pp [−16.3, −13.7] disagreement with ensembles of 8")
+    assert judgement.number == "4.0 pp [3.0, 5.0] accuracy with ensembles of 8 (Case); claimed: above −0.5 pp"
     assert "the disagreement with the next training from 30.0 to 15.0 % (Case, 8 runs)" in judgement.headline
     assert "averaging their weights takes accuracy from 70 to 20 % (Case, 8 runs)." in judgement.headline
     disagreement, accuracy, weights = judgement.charts
@@ -78,6 +78,14 @@ def test_one_prediction_that_fails_contradicts_the_claim(part, change):
 )
 def test_an_interval_across_its_threshold_decides_nothing(change):
     assert judged(change)[0].verdict == "inconclusive"
+
+
+def test_one_narrow_failure_among_the_numbers_decides_nothing():
+    verdict, judgement = judged({("soup_accuracy", 8): interval(0.715)})
+    assert verdict.parts[2].weighed[0].holds is False
+    assert holds(verdict)["weights do not average"] is None
+    assert verdict.verdict == "inconclusive"
+    assert "accuracy with the weights of 8 runs averaged" in judgement.number
 
 
 def test_the_largest_number_of_members_with_all_intervals_decides():

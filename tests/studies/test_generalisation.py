@@ -95,9 +95,43 @@ def test_one_prediction_on_its_other_side_contradicts_the_claim(planted, broken:
     assert judgement.verdicts[-1].verdict == "contradicted"
 
 
+def test_one_narrow_failure_among_the_numbers_decides_nothing() -> None:
+    judgement = judged({"decay": (0.8, 0.597)})
+    (part,) = [part for part in judgement.verdicts[0].parts if part.name == PARTS[1]]
+    assert [w.holds for w in part.weighed] == [False, True]
+    assert part.holds is None
+    assert judgement.verdicts[-1].verdict == "inconclusive"
+
+
+def test_a_smaller_model_wins_where_any_does_and_fails_where_none_does() -> None:
+    plans = STUDY.plan(STUDY.cases("full")[:1], "full", RUNS)
+    words = [plan.name.removeprefix("generalisation-digits-") for plan in plans]
+    narrower = [word for word in words if word.startswith("units-")]
+    assert len(narrower) > 2
+
+    def of(narrow) -> tuple[bool | None, str]:
+        found = {}
+        for seed, (plan, word) in enumerate(zip(plans, words, strict=True)):
+            train, test = {"base": (1.0, 0.6), **narrow}.get(word, REGULAR)
+            arrays = runs_of(train, test, spread=0.002, seed=seed, runs=RUNS, diverged=False)
+            found[plan.name] = evidence(plan, arrays)
+        (part,) = [part for part in STUDY.judge(found, {}).verdicts[0].parts if part.name == PARTS[5]]
+        return part.holds, part.weighed[0].words
+
+    widest = max(narrower, key=lambda word: int(word.removeprefix("units-")))
+    worse = dict.fromkeys(narrower, (0.7, 0.5))
+    best = next(word for word in narrower if word != widest)
+    assert of({**worse, widest: (1.0, 0.65)})[0] is False
+    holds_, words_ = of({**worse, widest: (1.0, 0.65), best: (0.7, 0.7)})
+    assert holds_ is True
+    assert best.removeprefix("units-") in words_
+    assert of({**worse, widest: (1.0, 0.65), best: (0.7, 0.65)})[0] is None
+
+
 def test_the_number_is_the_one_that_decided() -> None:
     assert "of noisy labels fitted" in judged({"base": (0.9, 0.6)}).number
-    assert "from training to test" in judged({"base": (1.0, 0.95), "decay": (0.99, 0.97)}).number
+    planted = {"base": (1.0, 0.95), **dict.fromkeys(REGULARIZERS, (0.98, 0.97)), "units-16": (0.7, 0.98)}
+    assert "from training to test" in judged(planted).number
     assert "rank correlation" in judged().number
 
 

@@ -91,6 +91,15 @@ def test_one_prediction_on_its_other_side_contradicts_the_claim(wide, control, b
     assert judgement.verdicts[-1].verdict == "contradicted"
 
 
+def test_one_narrow_failure_among_the_numbers_decides_nothing():
+    judgement = judged(((0.9, 0.2), (0.95, 0.1), (0.99, 0.126)))
+    parts = {part.name: part for part in judgement.verdicts[0].parts}
+    assert parts["the truth falls behind"].weighed[0].holds is False
+    assert parts["the truth falls behind"].holds is None
+    assert judgement.verdicts[-1].verdict == "inconclusive"
+    assert "of gap between proxy and true score" in judgement.number
+
+
 def test_a_gap_that_grows_is_enough_without_a_fall():
     assert all(holds(judged(((0.3, 0.0), (0.6, 0.1), (0.95, 0.6)))).values())
 

@@ -81,6 +81,15 @@ def test_a_source_that_changes_nothing_contradicts_the_claim(source: str) -> Non
     assert judgement.number.startswith("0 % [0, 0] of all flips come back with")
 
 
+def test_one_narrow_failure_among_the_numbers_decides_nothing() -> None:
+    judgement = judged(late=(*[EVERYTHING] * 3, *[EVERYTHING - {"ulp"}] * 4))
+    parts = {part.name: part for part in judgement.verdicts[0].parts}
+    assert parts["one ULP alone"].weighed[0].holds is False
+    assert parts["one ULP alone"].holds is None
+    assert judgement.verdicts[-1].verdict == "inconclusive"
+    assert judgement.number.endswith("come back with one ULP alone (Digits · MLP); claimed: above 50 %")
+
+
 @pytest.mark.parametrize("source", ["init", "order"])
 def test_sources_that_do_not_act_together_contradict_the_claim(source: str) -> None:
     judgement = judged(late=(EVERYTHING - {source},))

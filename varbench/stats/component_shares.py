@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from varbench.measures.effects import Term
 from varbench.stats.components import (
@@ -43,7 +44,7 @@ def variance_shares(
         resampled: What the interval generalizes over, in words.
 
     Returns:
-        By term; no value where all runs are equal.
+        By term, with the degrees of freedom of the source with the fewest levels; no value where all runs are equal.
     """
     squares = mean_squares(energies, shape, level=level)
     total = total_weights(shape)
@@ -54,7 +55,7 @@ def variance_shares(
     for term, weights in component_weights(shape).items():
         value = combined_value(squares, weights) / whole if whole > 0 else math.nan
         low, high = _ends(squares, weights, total, value)
-        found[term] = estimate_of(
+        share = estimate_of(
             value,
             low,
             high,
@@ -66,6 +67,7 @@ def variance_shares(
             bounds=(0.0, 1.0),
             reason=reason if whole > 0 else "all runs are equal: there is no variance to share",
         )
+        found[term] = share if share.low is None else replace(share, freedom=min(shape[:-1]) - 1)
     return found
 
 

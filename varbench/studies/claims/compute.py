@@ -15,9 +15,10 @@ from varbench.data.variants import with_patch
 from varbench.errors import InputError
 from varbench.measures.predictions import predicted_labels
 from varbench.stats.estimate import Estimate
-from varbench.studies.rules import above, below, overall, told, verdict
+from varbench.studies.rules import HOLM, decided, deciding, told, weigh
 from varbench.studies.study import Arrays, Case, Evidence, Judgement, Named, Part, PopulationPlan, Study
 from varbench.studies.sweeps import change, disagreement, earlier_moment, over_runs
+from varbench.studies.weighed import Weighed
 from varbench.training.design import together
 from varbench.training.recipe import Recipe
 
@@ -89,25 +90,27 @@ def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[Populat
 
 
 def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) -> Judgement:
-    verdicts, estimates, shown, ends = [], [], {}, {}
+    parts: dict[str, list[Part]] = {}
+    estimates, shown, ends = [], {}, {}
     narrow = [name for name in evidence if name.endswith("-narrow") and name[: -len("narrow")] + "wide" in evidence]
     for name in narrow:
         pair = [evidence[name], evidence[name[: -len("narrow")] + "wide"]]
         if any(e.arrays.snapshots is None or e.arrays.networks is None for e in pair):
-            verdicts.append(verdict(name, [Part("everything measured", None, "The weights were not kept.")]))
+            parts[name] = [Part("everything measured", None, "The weights were not kept.")]
             continue
         curves = [_curves(e) for e in pair]
         steps = pair[0].arrays.snapshot_steps
         assert steps is not None
         effects = _effects(curves, steps)
         ends[pair[1].plan.label] = effects
-        verdicts.append(verdict(name, _parts(effects)))
+        parts[name] = _parts(pair[1].plan.label, effects)
         for e, found in zip(pair, curves, strict=True):
             along = _along(e, found, steps)
             shown[e.plan.label] = along
             estimates += [Named(e.plan.name, m, step, q) for m, row in along.items() for step, q in row]
     charts = tuple(_charts(shown)) if shown else ()
-    return Judgement((*verdicts, overall(verdicts)), _headline(ends), _number(ends), tuple(estimates), charts)
+    verdicts = decided(parts)
+    return Judgement(verdicts, _headline(ends), deciding(verdicts), tuple(estimates), charts)
 
 
 def _curves(e: Evidence) -> Curves:
@@ -150,16 +153,43 @@ def _effects(curves: Sequence[Curves], steps: Int[np.ndarray, " S"]) -> dict[str
     return found
 
 
-def _parts(effects: Mapping[str, Estimate]) -> list[Part]:
+def _parts(label: str, effects: Mapping[str, Estimate]) -> list[Part]:
     parts = []
     for what, words in {"steps": f"{FACTOR} times the steps", "width": f"{FACTOR} times the width"}.items():
         loss, reliance, shifted = (effects[f"compute_{m} {what}"] for m in ("train_loss", "reliance", "shifted"))
-        text = f"With {words}, training loss changes by {told(loss, digits=3, unit='nats')}."
-        parts.append(Part(f"{what}: lower training loss", below(loss, 0.0), text))
-        text = f"With {words}, reliance on the shortcut changes by {told(reliance, scale=100, unit='pp')}."
-        parts.append(Part(f"{what}: no less reliance", above(reliance, -MARGIN), text))
-        text = f"With {words}, accuracy under noise changes by {told(shifted, scale=100, unit='pp')}."
-        parts.append(Part(f"{what}: no better under shift", below(shifted, MARGIN), text))
+        lower, relied, better = (
+            told(loss, digits=3, unit="nats"),
+            *(told(e, scale=100, unit="pp") for e in (reliance, shifted)),
+        )
+        parts += [
+            weigh(
+                f"{what}: lower training loss",
+                Weighed(loss, "below", 0.0, f"{lower} of training loss with {words} ({label})", "0 nats"),
+                f"With {words}, training loss changes by {lower}.",
+            ),
+            weigh(
+                f"{what}: no less reliance",
+                Weighed(
+                    reliance,
+                    "above",
+                    -MARGIN,
+                    f"{relied} of reliance on a shortcut with {words} ({label})",
+                    f"−{100 * MARGIN:g} pp",
+                ),
+                f"With {words}, reliance on the shortcut changes by {relied}.",
+            ),
+            weigh(
+                f"{what}: no better under shift",
+                Weighed(
+                    shifted,
+                    "below",
+                    MARGIN,
+                    f"{better} of accuracy under noise with {words} ({label})",
+                    f"{100 * MARGIN:g} pp",
+                ),
+                f"With {words}, accuracy under noise changes by {better}.",
+            ),
+        ]
     return parts
 
 
@@ -202,13 +232,6 @@ def _charts(shown: Mapping[str, Mapping[str, Sequence[tuple[float, Estimate]]]])
     return charts
 
 
-def _number(ends: Mapping[str, Mapping[str, Estimate]]) -> str:
-    for label, effects in ends.items():
-        moved = told(effects["compute_reliance steps"], scale=100, unit="pp")
-        return f"{moved} of reliance on a shortcut with {FACTOR} times the steps ({label})"
-    return ""
-
-
 def _headline(ends: Mapping[str, Mapping[str, Estimate]]) -> str:
     if not ends:
         return "No recipe could be measured."
@@ -231,9 +254,9 @@ STUDY = Study(
         f"over matched runs: {FACTOR} times the steps (of the wide model, from the snapshot nearest to an eighth of "
         f"them to the end) and {FACTOR} times the width (at the early snapshot) lower the training loss; and neither "
         f"lowers reliance on the plant, the accuracy where it says the right class minus where it says another, by "
-        f"{MARGIN:.0%} or more, or raises the accuracy under noise of half the inputs' SD by as much, both after the "
-        "last step for width. All six: supported; one with its whole interval on the other side: contradicted; "
-        "otherwise inconclusive."
+        f"{100 * MARGIN:g} pp or more, or raises the accuracy under noise of half the inputs' SD by as much, both "
+        "after the last step for width. All six: supported; one with its whole interval on the other side: "
+        f"contradicted; otherwise inconclusive. {HOLM}"
     ),
     meaning=(
         "Compute serves the loss. Whether what is wanted follows cannot be read from the training loss, whichever way "

@@ -11,8 +11,9 @@ from varbench.analysis.document import LEVEL
 from varbench.stats.difference import difference_of_estimates
 from varbench.stats.estimate import Estimate, missing
 from varbench.studies.common import main_cases, main_population
-from varbench.studies.rules import above, below, overall, percent, told, verdict
+from varbench.studies.rules import HOLM, decided, deciding, percent, told, weigh
 from varbench.studies.study import Arrays, Case, Evidence, Judgement, Named, Part, PopulationPlan, Study
+from varbench.studies.weighed import Weighed
 
 MEMBERS = 8
 """Runs in the ensembles that the rule decides about; fewer where there is no interval for so many."""
@@ -46,7 +47,7 @@ def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[Populat
 
 def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) -> Judgement:
     mains = list(evidence.values())
-    verdicts = [verdict(e.plan.name, _parts(e)) for e in mains]
+    verdicts = decided({e.plan.name: _parts(e) for e in mains})
     estimates = [
         Named(e.plan.name, name, members(e), change(e))
         for e in mains
@@ -54,9 +55,9 @@ def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) 
     ]
     charts = (_disagreement(mains), _accuracy(mains), _remedies(mains))
     return Judgement(
-        (*verdicts, overall(verdicts)),
+        verdicts,
         _headline(mains),
-        number=_number(mains),
+        number=deciding(verdicts),
         estimates=tuple(estimates),
         charts=tuple(chart for chart in charts if any(v is not None for s in chart.series for v in s.y)),
     )
@@ -65,22 +66,30 @@ def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) 
 def _parts(e: Evidence) -> tuple[Part, ...]:
     size = members(e)
     change, gain, average = calmed(e), of_size(e, "ensemble_gain", size), averaged(e)
+    disagree = f"{_points(change)} disagreement with ensembles of {size} instead of single runs ({e.plan.label})"
+    lost = f"{_points(average)} accuracy with the weights of {size} runs averaged ({e.plan.label})"
     return (
-        Part(
+        weigh(
             "ensembles disagree less",
-            below(change, 0.0),
+            Weighed(change, "below", 0.0, disagree, "0 pp"),
             f"Two single runs disagree on {percent(e.get('disagreement'))} of the test examples, two ensembles of "
             f"{size} other runs each on {percent(of_size(e, 'ensemble_disagreement', size))}: a change of "
             f"{_points(change)}.",
         ),
-        Part(
+        weigh(
             "no less accurate",
-            above(gain, -LOST),
-            f"An ensemble of {size} is {_points(gain)} more accurate than its members are on average.",
+            Weighed(
+                gain,
+                "above",
+                -LOST,
+                f"{_points(gain)} accuracy with ensembles of {size} ({e.plan.label})",
+                f"−{100 * LOST:g} pp",
+            ),
+            f"The accuracy of an ensemble of {size} is that of its members on average and {_points(gain)}.",
         ),
-        Part(
+        weigh(
             "weights do not average",
-            below(average, 0.0),
+            Weighed(average, "below", 0.0, lost, "0 pp"),
             f"One network with the average weights of {size} runs has {percent(of_size(e, 'soup_accuracy', size))} "
             f"accuracy, a change of {_points(average)} against single runs.",
         ),
@@ -207,15 +216,6 @@ def _remedies(mains: Sequence[Evidence]) -> Chart:
     )
 
 
-def _number(mains: Sequence[Evidence]) -> str:
-    """The smallest fall of the disagreement, with its interval."""
-    known = [(change.value, change, e) for e in mains if (change := calmed(e)).value is not None]
-    if not known:
-        return ""
-    _, change, e = max(known, key=lambda row: row[0])
-    return f"{_points(change)} disagreement with ensembles of {members(e)} instead of single runs ({e.plan.label})"
-
-
 def _headline(mains: Sequence[Evidence]) -> str:
     def fell(first: str, measure: str, digits: int) -> list[str]:
         found = [(e, e.get(first).value, of_size(e, measure, members(e)).value) for e in mains]
@@ -250,7 +250,7 @@ STUDY = Study(
         "(3) one network with the raw average of the weights of M runs has lower accuracy than single runs, that is "
         "the difference lies below 0; each with the whole 95 % interval over runs. All three: supported. One wholly "
         "on the other side: contradicted. Otherwise inconclusive. The claim is supported if every recipe supports it, "
-        "and contradicted if one contradicts it."
+        f"and contradicted if one contradicts it. {HOLM}"
     ),
     meaning=(
         "Where predictions must not flip at the next retraining, average the predictions of several runs: the price "

@@ -16,9 +16,10 @@ from varbench.errors import InputError
 from varbench.measures.predictions import predicted_labels
 from varbench.stats.estimate import Estimate
 from varbench.studies.claims.overfitting import turning
-from varbench.studies.rules import above, below, every, overall, percent, told, verdict
+from varbench.studies.rules import HOLM, decided, deciding, percent, told, weigh
 from varbench.studies.study import Arrays, Case, Evidence, Judgement, Named, Part, PopulationPlan, Study
 from varbench.studies.sweeps import change, earlier_moment, over_runs
+from varbench.studies.weighed import Weighed
 from varbench.training.design import together
 from varbench.training.recipe import Recipe
 
@@ -50,28 +51,24 @@ MEASURES = {
     "misaligned_true": Described(
         "True score", "fraction", "higher", "Test accuracy on the true labels: what is wanted."
     ),
-    "misaligned_gap": Described("Gap", "fraction", "lower", "Proxy score minus true score."),
-    "misaligned_proxy_change": Described(
-        "Change of the proxy score", "fraction", "none", f"With {FACTOR} times the steps."
-    ),
-    "misaligned_true_change": Described(
-        "Change of the true score", "fraction", "higher", f"With {FACTOR} times the steps."
-    ),
-    "misaligned_gap_change": Described("Change of the gap", "fraction", "lower", f"With {FACTOR} times the steps."),
+    "misaligned_gap": Described("Gap", "pp", "lower", "Proxy score minus true score."),
+    "misaligned_proxy_change": Described("Change of the proxy score", "pp", "none", f"With {FACTOR} times the steps."),
+    "misaligned_true_change": Described("Change of the true score", "pp", "higher", f"With {FACTOR} times the steps."),
+    "misaligned_gap_change": Described("Change of the gap", "pp", "lower", f"With {FACTOR} times the steps."),
     "misaligned_excess": Described(
-        "Change of the gap beyond the control", "fraction", "lower", "Minus that of the same levels on true labels."
+        "Change of the gap beyond the control", "pp", "lower", "Minus that of the same levels on true labels."
     ),
     "misaligned_fall": Described(
         "Fall of the true score",
-        "fraction",
+        "pp",
         "none",
         "True score at the end minus where other runs have their best mean.",
     ),
     "misaligned_width_early": Described(
-        "Gap with width, early", "fraction", "none", f"With {FACTOR} times the width, at an eighth of the steps."
+        "Gap with width, early", "pp", "none", f"With {FACTOR} times the width, at an eighth of the steps."
     ),
     "misaligned_width_late": Described(
-        "Gap with width, at the end", "fraction", "none", f"With {FACTOR} times the width, after the last step."
+        "Gap with width, at the end", "pp", "none", f"With {FACTOR} times the width, after the last step."
     ),
 }
 
@@ -131,7 +128,8 @@ def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[Populat
 
 
 def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) -> Judgement:
-    verdicts, estimates = [], []
+    parts: dict[str, list[Part]] = {}
+    estimates: list[Named] = []
     curves: dict[str, dict[str, Scores]] = {}
     effects: dict[str, dict[str, Estimate]] = {}
     for case in [name.removesuffix("-control") for name in evidence if name.endswith("-control")]:
@@ -140,15 +138,16 @@ def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) 
         found = {word: _scores(e, base=three["control"].plan.recipe.data) for word, e in three.items()}
         scores = {word: s for word, s in found.items() if s is not None}
         if len(scores) < len(found):
-            verdicts.append(verdict(name, [Part("everything measured", None, "The weights were not kept.")]))
+            parts[name] = [Part("everything measured", None, "The weights were not kept.")]
             continue
         curves[label], effects[label] = scores, _effects(scores)
-        verdicts.append(verdict(name, _parts(effects[label])))
+        parts[name] = _parts(label, effects[label])
         for word, s in scores.items():
             estimates += _named(three[word].plan.name, s)
         estimates += [Named(three[w].plan.name, m, None, e) for (w, m), e in _own(effects[label]).items()]
     charts = (_scores_chart(curves), _gap_chart(curves)) if curves else ()
-    return Judgement((*verdicts, overall(verdicts)), _headline(effects), _number(effects), tuple(estimates), charts)
+    verdicts = decided(parts)
+    return Judgement(verdicts, _headline(effects), deciding(verdicts), tuple(estimates), charts)
 
 
 def _scores(e: Evidence, *, base: str) -> Scores | None:
@@ -184,25 +183,40 @@ def _effects(scores: Mapping[str, Scores]) -> dict[str, Estimate]:
     return found
 
 
-def _parts(effects: Mapping[str, Estimate]) -> list[Part]:
+def _parts(label: str, effects: Mapping[str, Estimate]) -> list[Part]:
     more = f"with {FACTOR} times the steps"
-    gap, fall = effects["wide gap"], effects["wide fall"]
+    rise, gap, fall = (effects[f"wide {what}"] for what in ("proxy", "gap", "fall"))
     control = (effects["control gap"], effects["control fall"])
     return [
-        Part(
+        weigh(
             "the proxy score rises",
-            above(effects["wide proxy"], 0.0),
-            f"Trained on the proxy, its score changes by {_pp(effects['wide proxy'])} {more}.",
+            Weighed(rise, "above", 0.0, f"{_pp(rise)} of the proxy score {more} ({label})", "0 pp"),
+            f"Trained on the proxy, its score changes by {_pp(rise)} {more}.",
         ),
-        Part(
+        weigh(
             "the truth falls behind",
-            above(gap, 0.0),
+            Weighed(gap, "above", 0.0, f"{_pp(gap)} of gap between proxy and true score {more} ({label})", "0 pp"),
             f"The gap between proxy and true score changes by {_pp(gap)} {more}; "
             f"from its best to the end the true score changes by {_pp(fall)}.",
         ),
-        Part(
+        weigh(
             "not with true labels",
-            every([below(control[0], MARGIN), above(control[1], -MARGIN)]),
+            (
+                Weighed(
+                    control[0],
+                    "below",
+                    MARGIN,
+                    f"{_pp(control[0])} of the same gap, trained on true labels ({label})",
+                    f"{100 * MARGIN:g} pp",
+                ),
+                Weighed(
+                    control[1],
+                    "above",
+                    -MARGIN,
+                    f"{_pp(control[1])} of the true score from its best, trained on true labels ({label})",
+                    f"−{100 * MARGIN:g} pp",
+                ),
+            ),
             f"Trained on true labels, the gap changes by {_pp(control[0])}, {_pp(effects['excess'])} less than on the "
             f"proxy's, and the true score from its best by {_pp(control[1])}.",
         ),
@@ -267,7 +281,7 @@ def _gap_chart(curves: Mapping[str, Mapping[str, Scores]]) -> Chart:
         title="Proxy score minus true score",
         x_label="optimizer steps",
         y_label="gap",
-        unit="fraction",
+        unit="pp",
         series=tuple(lines),
         log_x=True,
         reference=0.0,
@@ -276,17 +290,6 @@ def _gap_chart(curves: Mapping[str, Mapping[str, Scores]]) -> Chart:
             f"The whole of what the proxy gets wrong is {1 - AGREEMENT:.0%} of the training examples. Gap of wide "
             f"networks after the last step: {'; '.join(ends)}."
         ),
-    )
-
-
-def _number(effects: Mapping[str, Mapping[str, Estimate]]) -> str:
-    """How much the gap grows, where it grows least."""
-    known = [(e["wide gap"].value, label) for label, e in effects.items() if e["wide gap"].value is not None]
-    if not known:
-        return ""
-    _, label = min(known)
-    return (
-        f"{_pp(effects[label]['wide gap'])} of gap between proxy and true score, from an eighth of the steps ({label})"
     )
 
 
@@ -318,7 +321,8 @@ STUDY = Study(
         f"matched by their levels, {FACTOR} times the steps being those from the snapshot nearest to an eighth of them "
         "to the end: (1) the proxy score rises; (2) the gap, proxy minus true score, grows; (3) trained on true "
         f"labels the same gap grows by less than {100 * MARGIN:g} pp and the true score falls by less. All three: "
-        "supported; one with its whole interval on the other side: contradicted; otherwise inconclusive."
+        "supported; one with its whole interval on the other side: contradicted; otherwise inconclusive. "
+        f"{HOLM}"
     ),
     meaning=(
         "A rising score shows that the score is optimized. Whether the goal is served has to be measured by something "

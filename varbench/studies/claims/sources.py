@@ -17,9 +17,10 @@ from varbench.stats.component_shares import variance_shares
 from varbench.stats.crossing import Crossing, OneAtATime
 from varbench.stats.difference import difference_of_estimates
 from varbench.stats.estimate import Estimate, missing
-from varbench.studies.rules import above, overall, percent, told, verdict
-from varbench.studies.study import Arrays, Case, Evidence, Judgement, Named, Part, PopulationPlan, Study, Verdict
+from varbench.studies.rules import HOLM, decided, deciding, percent, told, weigh
+from varbench.studies.study import Arrays, Case, Evidence, Judgement, Named, Part, PopulationPlan, Study
 from varbench.studies.sweeps import disagreement, disagreement_share, disagreement_sums, share_of_pairs
+from varbench.studies.weighed import Weighed
 from varbench.training.design import Design, crossed, one_at_a_time, together
 from varbench.training.recipe import Recipe
 
@@ -75,7 +76,7 @@ class Found:
         curves: Disagreement by source, "all" among them, at each step of a snapshot.
         components: Shares of init, order and their interaction at each step.
         short: The step that stands for a short training, 0 where no snapshots were kept.
-        parts: The conditions of the rule, each with the words and the estimate that decide it.
+        parts: The conditions of the rule.
     """
 
     label: str
@@ -84,7 +85,7 @@ class Found:
     curves: Mapping[str, list[tuple[float, Estimate]]]
     components: Mapping[str, list[tuple[float, Estimate]]]
     short: int
-    parts: list[tuple[Part, str]] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
 
     @property
     def interaction(self) -> list[tuple[float, Estimate]]:
@@ -152,20 +153,19 @@ def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[Populat
 
 
 def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) -> Judgement:
-    verdicts: list[Verdict] = []
-    found: list[Found] = []
+    found: dict[str, Found] = {}
     estimates: list[Named] = []
     for name in evidence:
         group = [evidence.get(f"{name}{ending}") for ending in ("", "-alone", "-crossed", "-width")]
         if any(e is None for e in group):
             continue
         one = _found(*(e for e in group if e is not None))
-        found.append(one)
-        verdicts.append(verdict(name, [part for part, _ in one.parts]))
+        found[name] = one
         estimates += [Named(name, SHARE, source, share) for source, share in one.shares.items()]
         estimates += [Named(f"{name}-crossed", INTERACTION, step, share) for step, share in one.interaction]
-    charts = (_shares(found), *map(_along, found), _components(found)) if found else ()
-    return Judgement((*verdicts, overall(verdicts)), _headline(found), _number(found), tuple(estimates), charts)
+    verdicts, every = decided({name: one.parts for name, one in found.items()}), list(found.values())
+    charts = (_shares(every), *map(_along, every), _components(every)) if every else ()
+    return Judgement(verdicts, _headline(every), deciding(verdicts), tuple(estimates), charts)
 
 
 def _found(free: Evidence, alone: Evidence, cross: Evidence, width: Evidence) -> Found:
@@ -192,7 +192,7 @@ def _found(free: Evidence, alone: Evidence, cross: Evidence, width: Evidence) ->
     short = int(steps[np.abs(np.log(steps * SHORT / steps[-1])).argmin()]) if len(steps) else 0
     one = Found(free.plan.label.rpartition(", ")[0], free.get("disagreement"), shares, curves, components, short)
     enough = all(e.arrays.finished.sum() >= 2 for e in (free, alone, cross))
-    one.parts.extend(_parts(one) if enough else [(Part("runs that finished", None, "Fewer than two runs did."), "")])
+    one.parts.extend(_parts(one) if enough else [Part("runs that finished", None, "Fewer than two runs did.")])
     return one
 
 
@@ -226,27 +226,27 @@ def _crossed_shares(e: Evidence, labels: Int[np.ndarray, "R E"]) -> dict[str, Es
     return {" × ".join(design.sources[axis] for axis in term): share for term, share in found.items()}
 
 
-def _parts(one: Found) -> list[tuple[Part, str]]:
-    parts = []
+def _parts(one: Found) -> list[Part]:
+    parts, half = [], f"{100 * HALF:g} %"
     for source, share in one.shares.items():
         if source != "width":
-            words = f"of all flips come back with {WORDS[source]} ({one.label})"
+            words = f"{percent(share, digits=0)} of all flips come back with {WORDS[source]} ({one.label})"
             text = f"With {WORDS[source]}, two runs disagree {told(share, digits=2)} times as much as with all sources."
-            parts.append((Part(WORDS[source], above(share, HALF), text), f"{percent(share, digits=0)} {words}"))
+            parts.append(weigh(WORDS[source], Weighed(share, "above", HALF, words, half), text))
     at = dict(one.interaction)
     if not at:
-        return [*parts, (Part("interaction", None, "Init and order were not crossed, or no weights kept."), "")]
+        return [*parts, Part("interaction", None, "Init and order were not crossed, or no weights kept.")]
     early, late = at[float(one.short)], at[max(at)]
     text = f"After the last step {percent(late)} of the disagreement comes from init and order acting together."
     words = f"{percent(late, digits=0)} of the flips come from init × order together ({one.label})"
-    parts.append((Part("interaction dominates", above(late, HALF), text), words))
+    parts.append(weigh("interaction dominates", Weighed(late, "above", HALF, words, half), text))
     change = difference_of_estimates(early, late).estimate
     text = (
         f"From step {one.short} to step {max(at):.0f} the share of the interaction changes by "
         f"{told(change, scale=100, unit='pp')}, from {percent(early)}."
     )
     words = f"{told(change, scale=100, digits=0, unit='pp')} of interaction with training ({one.label})"
-    return [*parts, (Part("main effects fade", above(change, 0.0), text), words)]
+    return [*parts, weigh("main effects fade", Weighed(change, "above", 0.0, words, "0 pp"), text)]
 
 
 def _shares(found: Sequence[Found]) -> Chart:
@@ -315,13 +315,6 @@ def _headline(found: Sequence[Found]) -> str:
     return f"How much two runs disagree when one source of randomness alone varies. {'; '.join(lines)}."
 
 
-def _number(found: Sequence[Found]) -> str:
-    """The part that decides: one that fails, before one that cannot be told, before one that holds."""
-    rank = {False: 0, None: 1, True: 2}
-    parts = [(part, words) for one in found for part, words in one.parts if words]
-    return min(parts, key=lambda row: rank[row[0].holds])[1] if parts else ""
-
-
 STUDY = Study(
     name="sources",
     title="Which randomness matters",
@@ -340,7 +333,8 @@ STUDY = Study(
         "(3) init crossed with order, their interaction brings more than half of the disagreement of unrelated runs "
         "(variance components of the predictions); and (4) its share has grown since the snapshot nearest to a "
         f"{SHORT}th of the steps. Each with its whole interval: supported. One wholly on the other side: contradicted. "
-        "Otherwise inconclusive. Another width of the program, rounding alone once more, is shown and not judged."
+        "Otherwise inconclusive. Another width of the program, rounding alone once more, is shown and not judged. "
+        f"{HOLM}"
     ),
     meaning=(
         "Where one source alone brings as much as all, fixing the seed of another buys no repeatability, and a study "

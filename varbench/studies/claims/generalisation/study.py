@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from jaxtyping import Float
@@ -14,9 +14,10 @@ from varbench.stats.concordance import kendall_estimate
 from varbench.stats.difference import paired_difference
 from varbench.stats.estimate import Estimate
 from varbench.studies.claims.generalisation.recipes import NOISE, NONE, REGULARIZERS, cases, plan
-from varbench.studies.rules import above, below, every, overall, percent, told, verdict
+from varbench.studies.rules import HOLM, decided, deciding, percent, told, weigh
 from varbench.studies.study import Arrays, Evidence, Judgement, Named, Part, Study
 from varbench.studies.sweeps import change, over_runs
+from varbench.studies.weighed import Weighed
 
 MEMORIZED, GAP = 0.99, 0.10
 """Training accuracy above this is memory of the labels; test accuracy lower by more than the gap is clearly lower."""
@@ -50,8 +51,6 @@ MEASURES = {
 }
 
 Group = Mapping[str, Evidence]
-Found = tuple[Part, str]
-"""A part of the rule, and its number for the table of claims."""
 
 
 def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) -> Judgement:
@@ -60,15 +59,15 @@ def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) 
     }
     for start, group in groups.items():
         group.update({n.removeprefix(start): e for n, e in evidence.items() if n.startswith(start)})
-    verdicts, estimates, numbers = [], [], []
     shown = {group["base"].plan.label.rpartition(", ")[0]: group for group in groups.values()}
-    for label, group in shown.items():
-        found = [_memory(group), *_regularized(group), _smaller(group), _ranks(group)]
-        verdicts.append(verdict(group["base"].plan.name, [part for part, _ in found]))
-        numbers += [(part.holds, f"{number} ({label})") for part, number in found]
-        estimates += _estimates(group)
+    verdicts = decided({group["base"].plan.name: _parts(label, group) for label, group in shown.items()})
+    estimates = [named for group in shown.values() for named in _estimates(group)]
     charts = (_cloud(shown), _widths(shown), _effects(shown)) if shown else ()
-    return Judgement((*verdicts, overall(verdicts)), _headline(shown), _number(numbers), tuple(estimates), charts)
+    return Judgement(verdicts, _headline(shown), deciding(verdicts), tuple(estimates), charts)
+
+
+def _parts(label: str, group: Group) -> list[Part]:
+    return [_memory(label, group), *_regularized(label, group), _smaller(label, group), _ranks(label, group)]
 
 
 def fitted(e: Evidence) -> Float[np.ndarray, " R"]:
@@ -92,18 +91,21 @@ def _gap(e: Evidence) -> Estimate:
     return change(right(e), fitted(e), n_examples=e.arrays.n_examples, bounds=(-1.0, 1.0))
 
 
-def _memory(group: Group) -> Found:
+def _memory(label: str, group: Group) -> Part:
     wide = _by_width(group)[-1]
     memory, gap = over_runs(fitted(wide), bounds=(0.0, 1.0)), _gap(wide)
     text = (
         f"With {wide.plan.description}, training accuracy on the noisy labels is {percent(memory)}; test accuracy is "
         f"{told(gap, scale=100, unit='pp')} lower."
     )
-    holds = [above(memory, MEMORIZED), above(gap, GAP)]
-    number = f"{told(gap, scale=100, unit='pp')} from training to test accuracy"
-    if holds[0] is not True and holds[1] is not False:
-        number = f"{percent(memory)} of noisy labels fitted"
-    return Part("noise is memorized", every(holds), text), number
+    words = f"{told(gap, scale=100, unit='pp')} from training to test accuracy ({label})"
+    numbers = (
+        Weighed(
+            memory, "above", MEMORIZED, f"{percent(memory)} of noisy labels fitted ({label})", f"{100 * MEMORIZED:g} %"
+        ),
+        Weighed(gap, "above", GAP, words, f"{100 * GAP:g} pp"),
+    )
+    return weigh("noise is memorized", numbers, text)
 
 
 def effects(group: Group, word: str) -> tuple[Estimate, Estimate]:
@@ -113,17 +115,22 @@ def effects(group: Group, word: str) -> tuple[Estimate, Estimate]:
     return help_, change(*map(fitted, pair), bounds=(-1.0, 1.0))
 
 
-def _regularized(group: Group) -> Iterator[Found]:
+def _regularized(label: str, group: Group) -> Iterator[Part]:
     for word, meaning in REGULARIZERS.items():
         gain, cost = effects(group, word)
         text = (
             f"With {meaning}, test accuracy changes by {told(gain, scale=100, unit='pp')} and training accuracy by "
             f"{told(cost, scale=100, unit='pp')}."
         )
-        helps, unseen = above(gain, 0.0), below(cost, UNSEEN)
-        what, deciding = ("training", cost) if unseen is False and helps is not False else ("test", gain)
-        number = f"{told(deciding, scale=100, unit='pp')} of {what} accuracy by {meaning}"
-        yield Part(f"{word} helps, unseen in training", every([helps, unseen]), text), number
+        helped, seen = (
+            f"{told(e, scale=100, unit='pp')} of {what} accuracy by {meaning} ({label})"
+            for what, e in (("test", gain), ("training", cost))
+        )
+        numbers = (
+            Weighed(gain, "above", 0.0, helped, "0 pp"),
+            Weighed(cost, "below", UNSEEN, seen, f"{100 * UNSEEN:g} pp"),
+        )
+        yield weigh(f"{word} helps, unseen in training", numbers, text)
 
 
 def narrower(group: Group) -> list[tuple[Evidence, Estimate]]:
@@ -139,16 +146,24 @@ def narrower(group: Group) -> list[tuple[Evidence, Estimate]]:
     return rows
 
 
-def _smaller(group: Group) -> Found:
-    rows = narrower(group)
-    wins, wide = [above(estimate, 0.0) for _, estimate in rows], _by_width(group)[-1].plan.description
-    holds = True if True in wins else False if rows and all(win is False for win in wins) else None
-    named = [(e.plan.description, q) for e, q in rows if q.value is not None]
-    best = max(named, key=lambda row: row[1].low if row[1].low is not None else -1.0, default=None)
-    listed = "; ".join(f"{told(q, scale=100, unit='pp')} with {units}" for units, q in named)
-    text = f"Against {wide}, test accuracy is other by {listed or 'an unknown amount'}."
-    number = f"{told(best[1], scale=100, unit='pp')} of test accuracy with {best[0]} in place of {wide}" if best else ""
-    return Part("a smaller model wins", holds, text), number
+def _smaller(label: str, group: Group) -> Part:
+    """The narrower network with the most to show decides: above 0 with its interval it wins, below 0 none does."""
+    rows, wide = narrower(group), _by_width(group)[-1].plan.description
+    listed = "; ".join(f"{told(q, scale=100, unit='pp')} with {e.plan.description}" for e, q in rows)
+    text = f"With fewer units than {wide}, test accuracy changes by {listed or 'an unknown amount'}."
+    weighed = [
+        Weighed(
+            q,
+            "above",
+            0.0,
+            f"{told(q, scale=100, unit='pp')} of test accuracy: {e.plan.description} instead of {wide} ({label})",
+            "0 pp",
+        )
+        for e, q in rows
+    ]
+    if not weighed:
+        return Part("a smaller model wins", None, text)
+    return weigh("a smaller model wins", min(weighed, key=lambda w: w.clearness), text)
 
 
 def ranking(group: Group) -> tuple[list[Evidence], Estimate]:
@@ -158,13 +173,13 @@ def ranking(group: Group) -> tuple[list[Evidence], Estimate]:
     return there, kendall_estimate(*means, level=LEVEL, units="recipes")
 
 
-def _ranks(group: Group) -> Found:
+def _ranks(label: str, group: Group) -> Part:
     there, tau = ranking(group)
     text = (
         f"Over {len(there)} recipes, Kendall's rank correlation of training and test accuracy is {told(tau, digits=2)}."
     )
-    number = f"{told(tau, digits=2)} rank correlation of training and test accuracy"
-    return Part("training accuracy ranks recipes badly", below(tau, RANKED), text), number
+    words = f"{told(tau, digits=2)} rank correlation of training and test accuracy ({label})"
+    return weigh("training accuracy ranks recipes badly", Weighed(tau, "below", RANKED, words, f"{RANKED:g}"), text)
 
 
 def _estimates(group: Group) -> list[Named]:
@@ -241,12 +256,6 @@ def _effects(shown: Mapping[str, Group]) -> Chart:
     )
 
 
-def _number(numbers: Sequence[tuple[bool | None, str]]) -> str:
-    """What speaks against the claim, or is open, where something does; otherwise the rank correlation."""
-    order = [n for h, n in numbers if h is False] + [n for h, n in numbers if h is None] + [n for _, n in numbers[-1:]]
-    return order[0] if order else ""
-
-
 def _headline(shown: Mapping[str, Group]) -> str:
     if not shown:
         return "No recipe could be measured."
@@ -279,7 +288,7 @@ STUDY = Study(
         "narrower ones; contradicted if none has); (4) Kendall's rank correlation of training and test accuracy, mean "
         f"over runs, over all recipes of the data set is below {RANKED:g} (jackknife over recipes): a better signal "
         "would order three of four pairs rightly. All of them: supported; one on the other side: contradicted; "
-        "otherwise inconclusive."
+        f"otherwise inconclusive. {HOLM}"
     ),
     meaning=(
         "Choose models, stopping times and strengths of regularization by examples that were held out. Where labels "

@@ -17,7 +17,7 @@ from varbench.data import load
 from varbench.stats.estimate import Estimate, missing
 from varbench.stats.jackknife import off_diagonal_row_sums
 from varbench.studies.claims.reproducibility.again import trained_again
-from varbench.studies.rules import overall, percent, told, verdict
+from varbench.studies.rules import decided, percent, significant, told
 from varbench.studies.study import (
     Arrays,
     Case,
@@ -28,7 +28,6 @@ from varbench.studies.study import (
     Part,
     PopulationPlan,
     Study,
-    Verdict,
 )
 from varbench.studies.sweeps import over_runs, share_of_pairs
 from varbench.training.design import Design, together
@@ -121,24 +120,21 @@ def _experiments(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[
 def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) -> Judgement:
     arrays = experiments.get(EXPERIMENT, {})
     left_out = json.loads(str(arrays["words"]))["left_out"] if "words" in arrays else {}
-    verdicts: list[Verdict] = []
+    parts: dict[str, list[tuple[Part, str]]] = {}
     estimates: list[Named] = []
     found: list[tuple[Evidence, dict[str, Way]]] = []
-    rules: list[tuple[Part, str]] = []
     for name, e in evidence.items():
         ways = _ways(arrays, name.removeprefix("reproducibility-"), e.arrays.n_examples)
-        parts = _parts(ways, e.plan.label, left_out)
-        rules += parts
+        parts[name] = _parts(ways, e.plan.label, left_out)
         found.append((e, ways))
-        verdicts.append(verdict(name, [part for part, _ in parts]))
         for way, w in ways.items():
             equal = over_runs(w.equal.astype(float), n_examples=e.arrays.n_examples, bounds=(0.0, 1.0))
             rows = ((EQUAL, equal), (DISTANCE, w.share), (FLIPS, w.flips))
             estimates += [Named(name, measure, way, estimate) for measure, estimate in rows]
     charts = (_distances(found, left_out), _flips(found)) if any(ways for _, ways in found) else ()
-    return Judgement(
-        (*verdicts, overall(verdicts)), _headline(found, left_out), _number(rules, found), tuple(estimates), charts
-    )
+    verdicts = decided({name: [part for part, _ in rows] for name, rows in parts.items()})
+    number = _number([row for rows in parts.values() for row in rows], found)
+    return Judgement(verdicts, _headline(found, left_out), number, tuple(estimates), charts)
 
 
 def _ways(arrays: Arrays, case: str, n_examples: int) -> dict[str, Way]:
@@ -182,7 +178,7 @@ def _short(estimate: Estimate) -> str:
     """A ratio to two digits, however small."""
     if estimate.value is None or estimate.low is None or estimate.high is None:
         return told(estimate, digits=3)
-    return f"{estimate.value:.2g} [{estimate.low:.2g}, {estimate.high:.2g}]"
+    return f"{significant(estimate.value)} [{significant(estimate.low)}, {significant(estimate.high)}]"
 
 
 def _distances(found: Sequence[tuple[Evidence, dict[str, Way]]], left_out: Mapping[str, str]) -> Chart:
@@ -291,9 +287,12 @@ STUDY = Study(
     limits=(
         "Small networks, short and stable trainings: where rounding is amplified from step to step, runs end farther "
         "apart than here; --recipe.steps and --recipe.lr show it. "
-        "One machine: another kind of processor, device or version of JAX is another program; the instructions of an "
-        "older CPU stand in for it. CPU devices are virtual, two on one processor. A new process for each setting "
-        "uses the machine's own defaults otherwise."
+        "Whether bits are equal is a matter of fact, of the runs that were trained, and has no interval. The claim was "
+        "reworded after its first results: it said that another width or precision gives another model, where the rule "
+        "asks for other bits; what was found at another width is the size of rounding, and the claim now says what the "
+        "rule asks. One machine: another kind of processor, device or version of JAX is another program; the "
+        "instructions of an older CPU stand in for it. CPU devices are virtual, two on one processor. A new process "
+        "for each setting uses the machine's own defaults otherwise."
     ),
     cases=_cases,
     plan=_plan,
