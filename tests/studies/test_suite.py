@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from varbench.cli.main import main
 from varbench.errors import InputError
 from varbench.report import render
 from varbench.studies import request as requests
 from varbench.studies.execute import execute, jobs_of
+from varbench.studies.experiments import make_experiment
 from varbench.studies.judge import judge
 from varbench.studies.registry import STUDIES, studies, study
 from varbench.studies.request import Request, command_line, request_of, source_file
-from varbench.studies.study import Judgement, Study, Verdict
+from varbench.studies.study import Experiment, Judgement, Study, Verdict
+from varbench.studies.verify import verify_experiments
 
 OWN = Path(__file__).with_name("own_study.py")
 
@@ -64,6 +69,46 @@ def analysis(out):
     assert shares == sorted(shares)
     assert len(shares) == 4
     return found
+
+
+def test_status_and_verify_tell_of_experiments(out, tmp_path, capsys):
+    copy = tmp_path / "run"
+    shutil.copytree(out, copy)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("varbench.studies.registry.study", named(study(OWN)))
+        assert main(["status", str(copy), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["experiments"] == [{"experiment": "own-squares", "made": True}]
+        (sampled,) = verify_experiments(copy, everything=False)
+        (repeated,) = verify_experiments(copy, everything=True)
+        assert (sampled.sound, sampled.repeated) == (True, False)
+        assert (repeated.sound, repeated.repeated) == (True, True)
+
+        arrays = copy / "experiments" / "own-squares.npz"
+        content = arrays.read_bytes()
+        arrays.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        (broken,) = verify_experiments(copy, everything=True)
+        assert (broken.sound, broken.broken_files) == (False, ("experiments/own-squares.npz",))
+        assert main(["verify", str(copy)]) == 1
+        assert "experiments/own-squares.npz" in capsys.readouterr().out
+
+        arrays.write_bytes(content)
+        (copy / "experiments" / "own-squares.json").unlink()
+        assert verify_experiments(copy, everything=True) == ()
+        assert main(["status", str(copy)]) == 0
+        assert "own-squares: not made yet" in capsys.readouterr().out
+
+
+def test_an_experiment_that_comes_out_otherwise_is_named(tmp_path):
+    told = iter(range(4))
+    changing = Experiment(
+        "own", "own", lambda listen: {"count": np.asarray(next(told)), "nan": np.full(2, np.nan)}, {"a": 1}
+    )
+    make_experiment(tmp_path, changing)
+    request = SimpleNamespace(studies=(None,), experiments=lambda study: (changing,))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("varbench.studies.verify.request_of", lambda out: request)
+        (check,) = verify_experiments(tmp_path, everything=True)
+    assert (check.sound, check.different) == (False, ("count",))
 
 
 def test_what_studies_share_is_trained_once_and_measured_for_both(out, analysis):

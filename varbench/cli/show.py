@@ -75,7 +75,7 @@ def catalogue() -> dict[str, list[dict[str, Any]]]:
 
 
 def status(rundir: tyro.conf.Positional[Path], json: bool = False) -> int:
-    """Show how far a run directory is: runs planned, finished, diverged, and whether its files are sound.
+    """Show how far a run directory is: runs planned, finished, diverged, experiments made, broken files.
 
     Example: varbench status runs/first
 
@@ -84,9 +84,12 @@ def status(rundir: tyro.conf.Positional[Path], json: bool = False) -> int:
         json: Print as JSON.
     """
     from varbench.store import PopulationStore
-    from varbench.studies.request import broken_recipe_file, continued, read_study
+    from varbench.studies.experiments import is_made
+    from varbench.studies.request import broken_recipe_file, continued, read_study, request_of
 
     record = read_study(rundir)
+    request = request_of(rundir)
+    experiments = {e.name: is_made(rundir, e) for study in request.studies for e in request.experiments(study)}
     rows = []
     for name in record["populations"]:
         if not (rundir / name / "manifest.json").exists():
@@ -105,13 +108,21 @@ def status(rundir: tyro.conf.Positional[Path], json: bool = False) -> int:
         )
     broken = broken_recipe_file(rundir)
     if json:
-        print(json_.dumps({"command": record["command"], "broken_files": broken, "populations": rows}, indent=1))
+        found = {
+            "command": record["command"],
+            "broken_files": broken,
+            "populations": rows,
+            "experiments": [{"experiment": name, "made": there} for name, there in experiments.items()],
+        }
+        print(json_.dumps(found, indent=1))
         return 0
     for row in rows:
         planned = "not started" if row["planned"] is None else f"{row['finished']}/{row['planned']} runs"
         extra = f", {row['diverged']} diverged" if row["diverged"] else ""
         extra += f", {len(row['broken_files'])} files broken" if row["broken_files"] else ""
         print(f"{row['population']}: {planned}{extra}")
+    for name, there in experiments.items():
+        print(f"{name}: {'made' if there else 'not made yet'} (an experiment)")
     for name in broken:
         print(f"{name} is missing or its bytes have changed: restore it")
     print(f"continue with: {continued(record['command'], rundir)}")

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json as json_
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tyro
 
 if TYPE_CHECKING:
-    from varbench.studies.verify import PopulationCheck
+    from varbench.studies.verify import ExperimentCheck, PopulationCheck
     from varbench.training.engine import Progress
 
 
 def verify(rundir: tyro.conf.Positional[Path], all: bool = False, quiet: bool = False, json: bool = False) -> int:
     """Train runs again and compare fingerprints; check every stored byte. Exit 1 if not bit for bit the same.
+
+    Experiments of studies, which are no populations, are made again with --all.
 
     Example: varbench verify runs/first --all
 
@@ -28,6 +31,7 @@ def verify(rundir: tyro.conf.Positional[Path], all: bool = False, quiet: bool = 
     """
     from varbench.studies.request import broken_recipe_file
     from varbench.studies.verify import verify as verified
+    from varbench.studies.verify import verify_experiments
     from varbench.training.devices import prepare
 
     prepare()
@@ -41,24 +45,36 @@ def verify(rundir: tyro.conf.Positional[Path], all: bool = False, quiet: bool = 
                 flush=True,
             )
 
+    def listen_experiment(name: str, share: float) -> None:
+        if sys.stderr.isatty() and not quiet:
+            print(f"\r{name}: made again, {share:.0%} ", end="", file=sys.stderr, flush=True)
+
     checks = verified(rundir, everything=all, listen=listen)
+    experiments = verify_experiments(rundir, everything=all, listen=listen_experiment)
     if sys.stderr.isatty() and not quiet:
         print("\r\033[K", end="", file=sys.stderr)
     broken = broken_recipe_file(rundir)
-    sound = all_sound(checks) and not broken
+    sound = all_sound((*checks, *experiments)) and not broken
     if json:
-        found = {"sound": sound, "broken_files": broken, "populations": [check.as_dict() for check in checks]}
+        found = {
+            "sound": sound,
+            "broken_files": broken,
+            "populations": [check.as_dict() for check in checks],
+            "experiments": [check.as_dict() for check in experiments],
+        }
         print(json_.dumps(found, indent=1))
     else:
         _print_broken(broken, indent="")
         for check in checks:
             _print(check)
+        for experiment in experiments:
+            _print_experiment(experiment)
         print("The same bits." if sound else "NOT the same bits.")
     return 0 if sound else 1
 
 
-def all_sound(checks: tuple[PopulationCheck, ...]) -> bool:
-    """Whether every population is."""
+def all_sound(checks: Sequence[PopulationCheck | ExperimentCheck]) -> bool:
+    """Whether every population and experiment is."""
     return all(check.sound for check in checks)
 
 
@@ -75,6 +91,12 @@ def _print(check: PopulationCheck) -> None:
     _print_broken(check.broken_files, indent="  ")
     for key, (then, now) in check.environment_differences.items():
         print(f"  {key} differs: {then!r} then, {now!r} now")
+
+
+def _print_experiment(check: ExperimentCheck) -> None:
+    again = f"made again: {'other bytes in ' + ', '.join(check.different) if check.different else 'the same bytes'}"
+    print(f"{check.name}: {again if check.repeated else 'an experiment, made again only with --all'}")
+    _print_broken(check.broken_files, indent="  ")
 
 
 def _print_broken(names: tuple[str, ...], *, indent: str) -> None:

@@ -38,7 +38,7 @@ def make_experiment(
         InputError: If the directory holds an experiment of that name with other facts, or its files were edited.
     """
     record, arrays = _files(out, experiment.name)
-    if record.exists():
+    if is_made(out, experiment):
         read_experiment(out, experiment)
         listen(1.0)
         return
@@ -69,6 +69,18 @@ def read_experiment(out: Path, experiment: Experiment) -> Mapping[str, np.ndarra
         raise InputError(f"{arrays} is not as it was written: delete it and {record.name}, and run again")
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
+
+
+def is_made(out: Path, experiment: Experiment) -> bool:
+    """Whether it was made: its record is written last."""
+    return _files(out, experiment.name)[0].exists()
+
+
+def broken_files(out: Path, experiment: Experiment) -> tuple[str, ...]:
+    """The arrays' file, from the run directory, where its bytes are not those that the record tells of."""
+    record, arrays = _files(out, experiment.name)
+    sound = arrays.exists() and read_record(record)["arrays"] == sha256(arrays.read_bytes())
+    return () if sound else (str(arrays.relative_to(out)),)
 
 
 def made_where(out: Path, experiment: Experiment) -> Mapping[str, Any]:

@@ -15,7 +15,9 @@ from varbench.store import PopulationStore
 from varbench.store.files import sha256
 from varbench.store.sketch import count_sketch
 from varbench.studies.environment import environment
-from varbench.studies.request import read_study
+from varbench.studies.experiments import broken_files, is_made, read_experiment
+from varbench.studies.request import read_study, request_of
+from varbench.studies.study import Experiment
 from varbench.training.engine import Block, Engine, Progress
 from varbench.training.recipe import recipe_from_dict
 from varbench.training.strategy import Strategy
@@ -63,6 +65,67 @@ class PopulationCheck:
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
         return {**asdict(self), "sound": self.sound}
+
+
+@dataclass(frozen=True)
+class ExperimentCheck:
+    """One experiment: whether its files are as written, and what came out otherwise when it was made again.
+
+    Attributes:
+        name: Its name.
+        broken_files: Files that are missing or not as they were written.
+        repeated: Whether it was made again.
+        different: Names of the arrays that came out with other bytes.
+    """
+
+    name: str
+    broken_files: tuple[str, ...]
+    repeated: bool
+    different: tuple[str, ...]
+
+    @property
+    def sound(self) -> bool:
+        """No file changed, and every array came back byte for byte if it was made again."""
+        return not self.broken_files and not self.different
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {**asdict(self), "sound": self.sound}
+
+
+def verify_experiments(
+    out: Path, *, everything: bool, listen: Callable[[str, float], None] = lambda name, share: None
+) -> tuple[ExperimentCheck, ...]:
+    """Check the files of the experiments of a run directory, and make them again.
+
+    Args:
+        out: The run directory; experiments that were not made yet are passed over.
+        everything: Make every experiment again; otherwise only their files are checked.
+        listen: Called with an experiment's name and the share done.
+
+    Raises:
+        InputError: If it is not a run directory, or holds an experiment with other settings.
+    """
+    request = request_of(out)
+    experiments = [e for study in request.studies for e in request.experiments(study) if is_made(out, e)]
+    return tuple(_verify_experiment(out, e, everything, listen) for e in experiments)
+
+
+def _verify_experiment(
+    out: Path, experiment: Experiment, everything: bool, listen: Callable[[str, float], None]
+) -> ExperimentCheck:
+    broken = broken_files(out, experiment)
+    if broken or not everything:
+        return ExperimentCheck(experiment.name, broken, False, ())
+    before = read_experiment(out, experiment)
+    now = {name: np.asarray(a) for name, a in experiment.make(lambda share: listen(experiment.name, share)).items()}
+    names = sorted({*before, *now})
+    different = tuple(n for n in names if n not in before or n not in now or not _same_bytes(before[n], now[n]))
+    return ExperimentCheck(experiment.name, (), True, different)
+
+
+def _same_bytes(a: np.ndarray, b: np.ndarray) -> bool:
+    return (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
 
 
 def verify(
