@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from tests.studies.evidence import interval
 from varbench.analysis.catalogue import estimates
 from varbench.analysis.population import PopulationArrays
 from varbench.data import Dataset, load
@@ -109,6 +110,25 @@ def test_networks_at_many_points_support_the_claim_and_at_one_point_contradict_i
     verdict, parts, _ = judged(evidence_of(noise=1e-4, flat=0.0, model="mlp"))
     assert verdict == "contradicted"
     assert not any(parts.values())
+
+
+def test_the_table_has_the_number_that_decided_with_what_was_claimed():
+    evidence = evidence_of(noise=1e-4, flat=0.0)
+    number = judged(evidence, 1.5 * solution_of(evidence))[2].number
+    assert " away from the minimum (Case)" in number
+    assert number.endswith("claimed: below 0.01")
+
+
+def test_a_distance_just_beyond_its_threshold_is_not_sure_among_the_numbers_of_the_study(monkeypatch):
+    evidence = evidence_of(noise=1e-4, flat=0.0)
+
+    def at(value):
+        estimate = interval(value, 0.001, runs=RUNS)
+        monkeypatch.setattr("varbench.studies.claims.convex_control.study._apart", lambda weights: estimate)
+        return judged(evidence, solution_of(evidence))[:2]
+
+    assert at(0.0111) == ("inconclusive", {"one point": None, "one function": True, "the minimum": True})
+    assert at(0.0150) == ("contradicted", {"one point": False, "one function": True, "the minimum": True})
 
 
 def test_a_distance_on_both_sides_of_the_threshold_decides_nothing():

@@ -90,7 +90,18 @@ def test_nothing_is_decided_when_the_control_is_not_bitwise(function_noise: floa
     arrays = population(function_noise=function_noise, weight_noise=1.0, confidence_noise=0.0, key=4)
     verdict, parts = answer(evidence_of(arrays, again_equal=False))
     assert verdict == "inconclusive"
-    assert parts["same levels, same bits"] is False
+    assert parts == {
+        "same levels, same bits": False,
+        "similar loss": None,
+        "predictions differ": None,
+        "weights differ": None,
+    }
+
+
+def test_the_table_has_the_number_that_decided_with_what_was_claimed() -> None:
+    same = population(function_noise=0.0, weight_noise=0.0, confidence_noise=0.0, key=2)
+    number = STUDY.judge(evidence_of(same), {}).number
+    assert number == "0.0 % [0.0, 0.0] of the predictions flip (Case); claimed: above 0 %"
 
 
 def test_a_missing_control_decides_nothing() -> None:
@@ -149,9 +160,16 @@ def test_every_budget_plans_controls_with_the_levels_of_their_population(budget:
 
 @pytest.mark.parametrize(
     ("low", "value", "high", "holds"),
-    [(0.5, 0.9, 0.99, True), (0.5, 0.9, 1.2, None), (0.8, 1.1, 1.2, None), (1.01, 1.1, 1.2, False)],
+    [
+        (0.5, 0.9, 0.99, True),
+        (0.5, 0.9, 1.2, None),
+        (0.8, 1.1, 1.2, None),
+        (1.01, 1.1, 1.2, None),
+        (1.2, 1.4, 1.6, False),
+    ],
 )
 def test_similar_loss_needs_the_whole_interval_on_one_side_of_the_margin(low, value, high, holds) -> None:
+    """An interval that just begins above the margin fails by itself, and not among the three numbers of the study."""
     arrays = population(function_noise=0.4, weight_noise=1.0, confidence_noise=0.0, key=1)
     evidence, margin = evidence_of(arrays), margin_for(CLASSES)
 

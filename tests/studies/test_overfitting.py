@@ -114,6 +114,25 @@ def test_one_prediction_on_its_other_side_contradicts_the_claim(planted, broken:
     assert judgement.verdicts[-1].verdict == "contradicted"
 
 
+def test_the_table_has_the_number_that_decided_with_what_was_claimed() -> None:
+    assert judged(fitted=0.3).number.startswith("29.9 % [")
+    assert judged(fitted=0.3).number.endswith(
+        "of labels that are all wrong are fitted (Digits · MLP 64); claimed: above 50 %"
+    )
+    assert (
+        "right on the test after wrong labels only (Digits · MLP 64); claimed: below 12 %" in judged(right=0.3).number
+    )
+
+
+@pytest.mark.parametrize(("fitted", "verdict"), [(0.49, "inconclusive"), (0.47, "contradicted")])
+def test_a_narrow_failure_among_the_numbers_of_the_study_is_not_sure(fitted: float, verdict: str) -> None:
+    """Six runs with an SD of 0.008: 0.49 lies below a half by itself, and not among three numbers."""
+    judgement = judged(fitted=fitted, spread=0.008)
+    assert holds(judgement)[PARTS[0]] is {"inconclusive": None, "contradicted": False}[verdict]
+    assert ("not surely among the 3 numbers" in judgement.verdicts[0].reason) == (verdict == "inconclusive")
+    assert judgement.verdicts[-1].verdict == verdict
+
+
 @pytest.mark.parametrize("planted", [{"runs": 1}, {"fitted": 0.5, "spread": 0.3}, {"weights": False}])
 def test_one_run_a_wide_spread_or_no_weights_decide_nothing(planted) -> None:
     assert judged(**planted).verdicts[-1].verdict == "inconclusive"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from varbench.analysis.catalogue.equivalence import MARGIN, margin_for
 from varbench.analysis.charts import Chart, series
 from varbench.studies.common import CURVE, main_cases, main_population
-from varbench.studies.rules import overall
+from varbench.studies.rules import HOLM, confirmed, deciding, overall, percent, told, verdict, weigh
 from varbench.studies.study import (
     Anchor,
-    Answer,
     Arrays,
     Case,
     Evidence,
@@ -20,6 +20,7 @@ from varbench.studies.study import (
     Study,
     Verdict,
 )
+from varbench.studies.weighed import Weighed
 from varbench.training.design import Design, together
 
 AGAIN = {"smoke": 4, "standard": 16, "full": 32}
@@ -77,21 +78,16 @@ def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[Populat
 
 def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) -> Judgement:
     mains = [e for e in evidence.values() if e.plan.role == "population"]
-    verdicts = [_verdict(main, evidence.get(f"{main.plan.name}-again")) for main in mains]
+    again = {e.plan.name: evidence.get(f"{e.plan.name}-again") for e in mains}
+    claimed = confirmed({e.plan.name: _claimed(e, again[e.plan.name]) for e in mains})
+    verdicts = [_verdict(name, _same_bits(again[name]), parts) for name, parts in claimed.items()]
     verdicts.append(overall(verdicts))
     return Judgement(
-        tuple(verdicts), _headline(evidence), number=_number(mains), charts=(_disagreements(mains),) if mains else ()
+        tuple(verdicts),
+        _headline(evidence),
+        number=deciding(verdicts),
+        charts=(_disagreements(mains),) if mains else (),
     )
-
-
-def _number(mains: Sequence[Evidence]) -> str:
-    """The largest disagreement, with its interval."""
-    found = [(e.get("disagreement"), e) for e in mains]
-    known = [(q.value, q.low, q.high, e) for q, e in found if q.value is not None and q.low is not None]
-    if not known:
-        return ""
-    value, low, high, e = max(known, key=lambda row: row[0])
-    return f"{100 * value:.1f} % [{100 * low:.1f}, {100 * (high or 0):.1f}] of the predictions flip ({e.plan.label})"
 
 
 def _disagreements(mains: Sequence[Evidence]) -> Chart:
@@ -109,22 +105,20 @@ def _disagreements(mains: Sequence[Evidence]) -> Chart:
     )
 
 
-def _verdict(main: Evidence, again: Evidence | None) -> Verdict:
-    parts = (
-        _same_bits(again),
+def _verdict(name: str, control: Part, parts: Sequence[Part]) -> Verdict:
+    """What the parts add up to, or that nothing can be told where the control did not come back."""
+    if control.holds:
+        return verdict(name, (control, *parts))
+    untold = tuple(replace(part, holds=None) for part in parts)
+    return Verdict(name, "inconclusive", f"{control.text} Without that nothing can be told.", (control, *untold))
+
+
+def _claimed(main: Evidence, again: Evidence | None) -> tuple[Part, ...]:
+    return (
         _similar_loss(main),
         _away_from_control(main, again, "disagreement", "predictions differ"),
         _away_from_control(main, again, "weight_distance", "weights differ"),
     )
-    control, loss, *different = parts
-    answer: Answer = "inconclusive"
-    if control.holds and all(part.holds for part in (loss, *different)):
-        answer = "supported"
-    elif control.holds and any(part.holds is False for part in (loss, *different)):
-        answer = "contradicted"
-    failing = [part.text for part in parts if not part.holds]
-    reason = " ".join(failing) if failing else " ".join(part.text for part in (loss, *different))
-    return Verdict(main.plan.name, answer, reason, parts)
 
 
 def _same_bits(again: Evidence | None) -> Part:
@@ -138,15 +132,13 @@ def _same_bits(again: Evidence | None) -> Part:
 
 def _similar_loss(main: Evidence) -> Part:
     gap, margin = main.get("equivalent_loss"), margin_for(main.arrays.n_classes)
-    if gap.value is None or gap.high is None or gap.low is None:
-        return Part("similar loss", None, f"Whether losses are similar cannot be told: {gap.reason}.")
-    holds = True if gap.high < margin else False if gap.low > margin else None
-    relation = {True: "below", False: "above", None: "not clearly on one side of"}[holds]
-    text = (
-        f"Two runs differ in test loss by {gap.value:.3f} nats (root mean square) [{gap.low:.3f}, {gap.high:.3f}], "
-        f"{relation} the margin of {margin:.3f}."
+    size = told(gap, digits=3, unit="nats")
+    words = f"test loss differs by {size} ({main.plan.label})"
+    return weigh(
+        "similar loss",
+        Weighed(gap, "below", margin, words, f"{margin:.3f} nats", ratio=True),
+        f"Two runs differ in test loss by {size} (root mean square; the margin is {margin:.3f}).",
     )
-    return Part("similar loss", holds, text)
 
 
 def _away_from_control(main: Evidence, again: Evidence | None, measure: str, name: str) -> Part:
@@ -154,18 +146,16 @@ def _away_from_control(main: Evidence, again: Evidence | None, measure: str, nam
         return Part(name, None, "Fewer than two runs finished, so that nothing can be compared.")
     ours = main.get(measure)
     control = again.get(measure).value if again is not None else None
-    if ours.value is None or ours.low is None or ours.high is None or control is None:
-        return Part(name, None, f"The {measure.replace('_', ' ')} cannot be told: {ours.reason or 'no control'}.")
-    holds = True if ours.low > control else False if ours.high <= control else None
+    if control is None:
+        return Part(name, None, f"The {measure.replace('_', ' ')} of the control is not known.")
     if measure == "disagreement":
-        value, interval = f"{100 * ours.value:.1f} %", f"[{100 * ours.low:.1f}, {100 * ours.high:.1f}]"
-        text = f"They disagree on {value} {interval} of the test examples (control: {100 * control:.3g} %)."
+        size, limit = percent(ours), f"{100 * control:.3g} %"
+        words, text = f"{size} of the predictions flip", f"They disagree on {size} of the test examples"
     else:
-        text = (
-            f"Their weights lie {ours.value:.3f} [{ours.low:.3f}, {ours.high:.3f}] apart "
-            f"(0 identical, 1 orthogonal; control: {control:.3g})."
-        )
-    return Part(name, holds, text)
+        size, limit = told(ours, digits=3), f"{control:.3g}"
+        words, text = f"weights end {size} apart", f"Their weights lie {size} apart (0 identical, 1 orthogonal)"
+    weighed = Weighed(ours, "above", control, f"{words} ({main.plan.label})", limit)
+    return weigh(name, weighed, f"{text}, runs of the same levels {limit}.")
 
 
 def _headline(evidence: Mapping[str, Evidence]) -> str:
@@ -204,8 +194,8 @@ STUDY = Study(
         f"{MARGIN:.0%} of ln K (0.115 nats for ten classes) with its whole 90 % interval (two one-sided tests at 5 %); "
         "(3) disagreement and (4) weight distance must lie above the same-levels control with their whole 95 % "
         "intervals over runs. All four: supported. One of (2)–(4) "
-        "with its whole interval on the other side: contradicted. Otherwise inconclusive. The claim is supported if "
-        "every recipe supports it, and contradicted if one contradicts it."
+        f"with its whole interval on the other side: contradicted. Otherwise inconclusive. {HOLM} The claim is "
+        "supported if every recipe supports it, and contradicted if one contradicts it."
     ),
     meaning=(
         "Before an accuracy is compared, a model replaced or a prediction acted upon, ask what the next retraining "

@@ -13,9 +13,10 @@ from varbench.analysis.described import Described
 from varbench.data import load
 from varbench.measures.scores import loss_per_run
 from varbench.stats.estimate import Estimate
-from varbench.studies.rules import above, below, overall, percent, told, verdict
+from varbench.studies.rules import HOLM, decided, deciding, percent, told, weigh
 from varbench.studies.study import Arrays, Case, Evidence, Judgement, Named, Part, PopulationPlan, Study
 from varbench.studies.sweeps import change, over_runs
+from varbench.studies.weighed import Weighed
 from varbench.training.batches import noisy_labels
 from varbench.training.design import together
 from varbench.training.recipe import Recipe
@@ -86,7 +87,8 @@ def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[Populat
 
 
 def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) -> Judgement:
-    verdicts, estimates = [], []
+    estimates: list[Named] = []
+    parts: dict[str, list[Part]] = {}
     ends: dict[str, dict[str, dict[str, Estimate]]] = {}
     along: dict[str, dict[str, list[tuple[float, Estimate]]]] = {}
     cases = [name.removesuffix("-true") for name in evidence if name.endswith("-true")]
@@ -103,9 +105,9 @@ def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) 
             found = [(m, step, q) for m, row in along[label].items() for step, q in row]
             estimates += [Named(group["part"].plan.name, m, step, q) for m, step, q in found]
         estimates += [Named(group[word].plan.name, m, None, q) for word in NOISE for m, q in ends[label][word].items()]
-        verdicts.append(verdict(case, _parts(ends[label], chance=1.0 / group["wrong"].arrays.n_classes)))
-    charts = (*_accuracies(ends), *_losses(along))
-    return Judgement((*verdicts, overall(verdicts)), _headline(ends), _number(ends), tuple(estimates), charts)
+        parts[case] = _parts(label, ends[label], chance=1.0 / group["wrong"].arrays.n_classes)
+    verdicts, charts = decided(parts), (*_accuracies(ends), *_losses(along))
+    return Judgement(verdicts, _headline(ends), deciding(verdicts), tuple(estimates), charts)
 
 
 def _ends(e: Evidence) -> dict[str, Estimate]:
@@ -176,30 +178,45 @@ def _along(values: Float[np.ndarray, "R S"], steps: Int[np.ndarray, " S"]) -> li
     return [(float(step), over_runs(values[:, i])) for i, step in enumerate(steps) if step > 0]
 
 
-def _parts(ends: Mapping[str, Mapping[str, Estimate]], *, chance: float) -> list[Part]:
+def _parts(label: str, ends: Mapping[str, Mapping[str, Estimate]], *, chance: float) -> list[Part]:
     fitted, right = ends["wrong"]["overfitting_fitted"], ends["wrong"]["overfitting_right"]
     limit = chance + MARGIN
     parts = [
-        Part(
+        weigh(
             "wrong labels are fitted",
-            above(fitted, FITTED),
+            Weighed(
+                fitted,
+                "above",
+                FITTED,
+                f"{percent(fitted)} of labels that are all wrong are fitted ({label})",
+                f"{100 * FITTED:g} %",
+            ),
             f"Trained on wrong labels only, runs answer with {percent(fitted)} of them (chance is {chance:.0%}).",
         ),
-        Part(
+        weigh(
             "what is fitted does not generalize",
-            below(right, limit),
-            f"Runs trained on wrong labels are right for {percent(right)} of the test examples (at most {limit:.0%}).",
+            Weighed(
+                right,
+                "below",
+                limit,
+                f"{percent(right)} right on the test after wrong labels only ({label})",
+                f"{100 * limit:g} %",
+            ),
+            f"Runs trained on wrong labels are right for {percent(right)} of the test examples (less than "
+            f"{100 * limit:g} % is no better than chance).",
         ),
     ]
     name = "fitting goes on after it stops helping"
     if "overfitting_excess" not in ends["part"]:
         return [*parts, Part(name, None, "The weights along the training were not kept.")]
     excess, gain = ends["part"]["overfitting_excess"], ends["part"]["overfitting_gain"]
+    rise = told(excess, digits=2, unit="nats")
     text = (
-        f"With {LABELS['part']}, from its lowest point to the end the test loss rises by "
-        f"{told(excess, digits=2, unit='nats')}; the training loss changes by {told(gain, digits=2, unit='nats')}."
+        f"With {LABELS['part']}, from its lowest point to the end the test loss rises by {rise}; the training loss "
+        f"changes by {told(gain, digits=2, unit='nats')}."
     )
-    return [*parts, Part(name, above(excess, 0.0), text)]
+    words = f"test loss rises by {rise} with {LABELS['part']} ({label})"
+    return [*parts, weigh(name, Weighed(excess, "above", 0.0, words, "0"), text)]
 
 
 def _accuracies(ends: Mapping[str, Mapping[str, Mapping[str, Estimate]]]) -> list[Chart]:
@@ -247,12 +264,6 @@ def _losses(along: Mapping[str, Mapping[str, Sequence[tuple[float, Estimate]]]])
     ]
 
 
-def _number(ends: Mapping[str, Mapping[str, Mapping[str, Estimate]]]) -> str:
-    for label, found in ends.items():
-        return f"{percent(found['wrong']['overfitting_fitted'])} of labels that are all wrong are fitted ({label})"
-    return ""
-
-
 def _headline(ends: Mapping[str, Mapping[str, Mapping[str, Estimate]]]) -> str:
     if not ends:
         return "No recipe could be measured."
@@ -279,7 +290,7 @@ STUDY = Study(
         f"accuracy on those labels is above {FITTED:.0%}; (2) test accuracy on the true labels is then below chance "
         f"(one over the number of classes) plus {100 * MARGIN:g} pp; (3) with 40 % wrong labels, the test loss at the "
         "end is above that at the snapshot at which it was lowest, on average over the other runs. All three: "
-        "supported; one with its whole interval on the other side: contradicted; otherwise inconclusive."
+        f"supported; one with its whole interval on the other side: contradicted; otherwise inconclusive. {HOLM}"
     ),
     meaning=(
         "Training accuracy says that the loss was lowered, not that there was anything to learn. Hold examples out, "

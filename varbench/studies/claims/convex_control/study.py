@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
@@ -18,7 +19,7 @@ from varbench.stats.jackknife import off_diagonal_row_sums, pair_mean_estimate
 from varbench.stats.mean import mean_estimate
 from varbench.studies.claims.convex_control.minimum import centered, minimum
 from varbench.studies.common import CURVE, main_cases, main_population
-from varbench.studies.rules import above, below, overall, percent, significant, told, verdict
+from varbench.studies.rules import HOLM, decided, deciding, percent, significant, told, weigh
 from varbench.studies.study import (
     Anchor,
     Arrays,
@@ -30,8 +31,8 @@ from varbench.studies.study import (
     Part,
     PopulationPlan,
     Study,
-    Verdict,
 )
+from varbench.studies.weighed import Weighed
 from varbench.training.design import Design, together
 from varbench.training.recipe import Recipe
 
@@ -136,7 +137,7 @@ def _to_minimum(weights: Float[np.ndarray, "r P"], solution: Float[np.ndarray, "
 
 
 def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) -> Judgement:
-    verdicts: list[Verdict] = []
+    parts: dict[str, tuple[Part, ...]] = {}
     found: dict[str, dict[str, Estimate]] = {}
     for name, e in evidence.items():
         own = found[name] = {CENTERED: _from_centered(e.arrays.weights, e.arrays, _apart)}
@@ -145,28 +146,40 @@ def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) 
             solution = known["weights"]
             own[TO_MINIMUM] = _from_centered(e.arrays.weights, e.arrays, lambda w, s=solution: _to_minimum(w, s))
         linear = e.plan.recipe.model == LINEAR
-        verdicts.append(verdict(name, _linear(e, own, known) if linear else _network(e, own)))
+        parts[name] = _linear(e, own, known) if linear else _network(e, own)
     rows = [Named(name, measure, None, q) for name, own in found.items() for measure, q in own.items()]
     charts = (_distances(evidence, found), *_along(evidence), _flips(evidence))
     words = {name: (e, found[name][CENTERED]) for name, e in evidence.items()}
-    return Judgement((*verdicts, overall(verdicts)), _headline(words), _number(words), tuple(rows), charts)
+    verdicts = decided(parts)
+    return Judgement(verdicts, _headline(words), deciding(verdicts), tuple(rows), charts)
 
 
 def _linear(e: Evidence, own: Mapping[str, Estimate], known: Arrays | None) -> tuple[Part, ...]:
     apart, flips, excess = own[CENTERED], e.get("disagreement"), 0.0
     if known is not None and e.arrays.train_loss is not None and e.arrays.finished.any():
         excess = float(np.abs(e.arrays.train_loss[e.arrays.finished] - known["train_loss"]).max())
+    label = e.plan.label
+    point, flip = f"{_short(apart)} apart", f"{percent(flips, digits=2)}"
     found = [
-        ("one point", apart, f"Runs end {_short(apart)} apart, the flat direction removed."),
-        ("one function", flips, f"Two runs disagree on {percent(flips, digits=2)} of the examples."),
+        weigh(
+            "one point",
+            Weighed(apart, "below", SAME, f"linear models end {point} ({label})", f"{SAME:g}"),
+            f"Runs end {point}, the flat direction removed.",
+        ),
+        weigh(
+            "one function",
+            Weighed(flips, "below", SAME, f"{flip} of a linear model's predictions flip ({label})", f"{SAME:.0%}"),
+            f"Two runs disagree on {flip} of the examples.",
+        ),
     ]
     if TO_MINIMUM in own:
-        text = f"They end {_short(own[TO_MINIMUM])} away from the minimum that another method finds."
-        found.append(("the minimum", own[TO_MINIMUM], text))
+        away = f"{_short(own[TO_MINIMUM])} away"
+        weighed = Weighed(own[TO_MINIMUM], "below", SAME, f"{away} from the minimum ({label})", f"{SAME:g}")
+        found.append(weigh("the minimum", weighed, f"They end {away} from the minimum that another method finds."))
     if excess <= SETTLED:
-        return tuple(Part(name, below(q, SAME), text) for name, q, text in found)
+        return tuple(found)
     late = f"The training has not converged: the loss is {significant(excess, 1)} nats from its minimum."
-    return tuple(Part(name, below(q, SAME) or None, f"{text} {late}") for name, q, text in found)
+    return tuple(replace(part, holds=part.holds or None, text=f"{part.text} {late}") for part in found)
 
 
 def _short(estimate: Estimate) -> str:
@@ -178,11 +191,23 @@ def _short(estimate: Estimate) -> str:
 
 def _network(e: Evidence, own: Mapping[str, Estimate]) -> tuple[Part, ...]:
     apart, aligned, flips = own[CENTERED], e.get("weight_distance_aligned"), e.get("disagreement")
-    far = f"Runs end {told(apart, digits=3)} apart, the flat direction removed"
+    label, far, near = e.plan.label, told(apart, digits=3), told(aligned, digits=3)
     return (
-        Part("many points", above(apart, FAR), f"{far}."),
-        Part("not relabelings", above(aligned, FAR), f"Relabeled to match, they are {told(aligned, digits=3)} apart."),
-        Part("many functions", above(flips, SAME), f"Two runs disagree on {percent(flips)} of the examples."),
+        weigh(
+            "many points",
+            Weighed(apart, "above", FAR, f"networks end {far} apart ({label})", f"{FAR:g}"),
+            f"Runs end {far} apart, the flat direction removed.",
+        ),
+        weigh(
+            "not relabelings",
+            Weighed(aligned, "above", FAR, f"networks, relabeled to match, end {near} apart ({label})", f"{FAR:g}"),
+            f"Relabeled to match, they are {near} apart.",
+        ),
+        weigh(
+            "many functions",
+            Weighed(flips, "above", SAME, f"{percent(flips)} of a network's predictions flip ({label})", f"{SAME:.0%}"),
+            f"Two runs disagree on {percent(flips)} of the examples.",
+        ),
     )
 
 
@@ -261,14 +286,6 @@ def _headline(words: Mapping[str, tuple[Evidence, Estimate]]) -> str:
     return f"Linear models end {of(True) or 'unmeasured'}; networks end {of(False) or 'unmeasured'}."
 
 
-def _number(words: Mapping[str, tuple[Evidence, Estimate]]) -> str:
-    known = [(q.value, q, e) for e, q in words.values() if e.plan.recipe.model == LINEAR and q.value is not None]
-    if not known:
-        return ""
-    _, q, e = max(known, key=lambda row: row[0])
-    return f"{_short(q)} apart at most where the model is linear ({e.plan.label})"
-
-
 STUDY = Study(
     name="convex-control",
     title="One minimum, or many",
@@ -281,9 +298,9 @@ STUDY = Study(
         f"disagreement above {SAME:.0%}. Weight distances are taken without the direction in which the softmax is flat "
         "(one vector added to the readout weights of all classes); the raw ones stand beside. Each with its whole 95 % "
         "interval over runs: all parts hold, supported; one lies wholly on the other side, contradicted; otherwise "
-        f"inconclusive. Linear runs whose training loss is more than {significant(SETTLED)} nats from that of the "
-        "minimum have not converged, and cannot contradict. The claim is supported if every recipe supports it, and "
-        "contradicted if one contradicts it."
+        f"inconclusive. {HOLM} Linear runs whose training loss is more than {significant(SETTLED)} nats from that of "
+        "the minimum have not converged, and cannot contradict. The claim is supported if every recipe supports it, "
+        "and contradicted if one contradicts it."
     ),
     meaning=(
         "Where a convex model is good enough, initialization and order cost nothing: any converged training "
