@@ -102,7 +102,7 @@ def test_a_probe_that_reads_the_class_and_runs_that_part_support_the_claim():
     assert found["shift_probe_refitted", None] == pytest.approx(0.5)
     assert found["shift_probe_absent", None] == pytest.approx(0.95, abs=0.03)
     assert found["shift_accuracy", 0.5] == pytest.approx(0.9, abs=0.01)
-    assert found["shift_sd_ratio", 0.5] == pytest.approx(5, rel=0.15)
+    assert found["shift_sd_added", 0.5] == pytest.approx(0.03, abs=0.005)
 
 
 @pytest.mark.parametrize(
@@ -129,6 +129,14 @@ def test_a_layer_that_holds_the_factor_shows_it_everywhere():
     assert found["shift_probe_absent"] == pytest.approx(0.905, abs=0.04)
 
 
+def test_one_narrow_failure_among_the_numbers_decides_nothing():
+    judgement = judged(errors=(0.02, 0.0185, 0.1, 0.2, 0.5))
+    (part,) = [p for p in judgement.verdicts[0].parts if p.name == "disagreement rises with the noise"]
+    assert part.weighed[0].holds is False
+    assert part.holds is None
+    assert "disagreement by noise of 0.25 SD instead of 0" in judgement.number
+
+
 @pytest.mark.parametrize("setting", [{"runs": 1}, {"diverged": RUNS}, {"diverged": RUNS - 1}, {"runs": 2}])
 def test_too_few_runs_decide_nothing_on_the_spread(setting):
     judgement = judged(**setting)
@@ -144,8 +152,8 @@ def test_runs_that_all_agree_have_no_ratio():
 
 
 def test_diverged_runs_are_left_out():
-    judgement = judged(diverged=2)
-    assert {n.estimate.n_runs for n in judgement.estimates if "ratio" not in n.measure} == {RUNS - 2}
+    judgement = judged(runs=RUNS + 4, diverged=2)
+    assert {n.estimate.n_runs for n in judgement.estimates} == {RUNS + 2}
     assert judgement.verdicts[-1].verdict == "supported"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,14 +10,13 @@ from jaxtyping import Bool, Float, Int
 from varbench.analysis.document import LEVEL
 from varbench.analysis.networks import Networks
 from varbench.data import load
-from varbench.measures.independence import independent_variance, independent_variance_left_out
 from varbench.measures.predictions import predicted_labels
 from varbench.stats.estimate import Estimate
-from varbench.stats.jackknife import jackknife_estimate
 from varbench.stats.spread import sd_estimate
-from varbench.stats.spread_test import spread_ratio_estimate
+from varbench.stats.spread_change import signed_root
+from varbench.studies.parting import spread_change
 from varbench.studies.study import Evidence
-from varbench.studies.sweeps import disagreement, disagreement_ratio, over_runs
+from varbench.studies.sweeps import disagreement, disagreement_ratio, independent_sd, over_runs
 
 AMOUNTS = (0.0, 0.25, 0.5, 1.0, 2.0)
 """SDs of the noise on the test inputs, in SDs of the inputs."""
@@ -46,18 +44,10 @@ class Corrupted:
             found["accuracy", amount] = over_runs(accuracy, n_examples=n, bounds=(0.0, 1.0))
             found["disagreement", amount] = disagreement(labels, classes=classes)
             found["sd", amount] = sd_estimate(accuracy, level=LEVEL, n_examples=n, values_in=(0.0, 1.0))
-            found["sd_independent", amount] = jackknife_estimate(
-                math.sqrt(independent_variance(correct)),
-                np.sqrt(independent_variance_left_out(correct)),
-                level=LEVEL,
-                n_examples=n,
-                bounds=(0.0, math.inf),
-                reason="a spread over runs needs at least 2 runs",
-            )
+            found["sd_independent", amount] = independent_sd(correct)
             if i:
                 found["disagreement_ratio", amount] = disagreement_ratio(self.labels[i - 1], labels, classes=classes)
-                clean = self.correct[0].mean(axis=1)
-                found["sd_ratio", amount] = spread_ratio_estimate(clean, accuracy, level=LEVEL, n_examples=n)
+                found["sd_added", amount] = signed_root(spread_change(self.correct[0], correct))
         return found
 
 

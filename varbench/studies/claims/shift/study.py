@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 from varbench.analysis.charts import Chart, Series, series
 from varbench.analysis.described import Described
 from varbench.data.plants import GROUP
 from varbench.stats.estimate import Estimate
-from varbench.studies.claims.shift.corruption import AMOUNTS, under_noise
+from varbench.studies.claims.shift.corruption import AMOUNTS, Corrupted, under_noise
 from varbench.studies.claims.shift.group_probe import TYPICAL, group_probes
 from varbench.studies.common import MAIN, main_cases, main_population
+from varbench.studies.parting import NOISE_REMOVED, parting
 from varbench.studies.planted import SMALL, plant_of, planted_population, small_cases
-from varbench.studies.rules import above, every, overall, percent, told, verdict
+from varbench.studies.rules import HOLM, decided, deciding, percent, told, weigh
 from varbench.studies.study import Arrays, Case, Evidence, Judgement, Named, Part, PopulationPlan, Study
+from varbench.studies.weighed import Weighed
 
 CLEARLY = 0.10
 """A probe that is right for so much more than the commonest value finds the factor."""
@@ -38,7 +41,7 @@ MEASURES = {
         "Probe accuracy, group turned", "fraction", "none", "Every test example as a member of the untypical group."
     ),
     "shift_probe_lost": Described(
-        "Probe accuracy lost", "fraction", "none", "In distribution minus with the group independent of the class."
+        "Probe accuracy lost", "pp", "none", "In distribution minus with the group independent of the class."
     ),
     "shift_probe_refitted": Described(
         "Probe fitted without the correlation", "fraction", "none", "Its accuracy with the group independent."
@@ -56,15 +59,15 @@ MEASURES = {
     "shift_disagreement_ratio": Described(
         "Disagreement over that with less noise", "ratio", "none", "Against the next smaller amount of noise."
     ),
-    "shift_sd": Described("SD of the accuracy under noise", "fraction", "lower", "Its spread over runs."),
+    "shift_sd": Described("SD of the accuracy under noise", "pp", "lower", "Its spread over runs."),
     "shift_sd_independent": Described(
-        "SD under noise, examples independent", "fraction", "none", "If runs failed on each example independently."
+        "SD under noise, examples independent", "pp", "none", "If runs failed on each example independently."
     ),
-    "shift_sd_ratio": Described(
-        "Spread under noise over that without",
-        "ratio",
+    "shift_sd_added": Described(
+        "Spread added by noise",
+        "pp",
         "none",
-        "SD over runs of the accuracy, over that without noise.",
+        "Signed root of the change in the variance over runs of the true accuracy, against no noise.",
     ),
 }
 
@@ -99,50 +102,71 @@ def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) 
         elif planted:
             probe = group_probes(e, networks, weights)
             probed[base] = probe.estimates()
-            mine += _probe_parts(probed[base], probe.commonest)
+            mine += _probe_parts(base, probed[base], probe.commonest)
             estimates += [Named(e.plan.name, f"shift_probe_{word}", None, q) for word, q in probed[base].items()]
         else:
-            corrupted[base] = under_noise(e, networks, weights).estimates()
-            mine += _noise_parts(corrupted[base])
+            answers = under_noise(e, networks, weights)
+            corrupted[base] = answers.estimates()
+            mine += _noise_parts(base, answers, corrupted[base])
             estimates += [Named(e.plan.name, f"shift_{word}", a, q) for (word, a), q in corrupted[base].items()]
-    verdicts = [verdict(base, found) for base, found in parts.items()]
+    verdicts = decided(parts)
     charts = [*_probe_chart(probed), *_noise_charts(corrupted)]
     headline = _headline(probed, corrupted)
-    return Judgement((*verdicts, overall(verdicts)), headline, _number(probed), tuple(estimates), tuple(charts))
+    return Judgement(verdicts, headline, deciding(verdicts), tuple(estimates), tuple(charts))
 
 
-def _probe_parts(found: Mapping[str, Estimate], commonest: float) -> list[Part]:
+def _probe_parts(base: str, found: Mapping[str, Estimate], commonest: float) -> list[Part]:
     inside, outside, lost = found["inside"], found["outside"], found["lost"]
+    least = commonest + CLEARLY
+    words = f"{_pp(lost)} lost by a probe once group and class are independent ({base})"
     return [
-        Part(
+        weigh(
             "the probe finds the factor",
-            above(inside, commonest + CLEARLY),
-            f"In distribution the probe is right for {percent(inside)} (a constant answer: {commonest:.1%}).",
+            Weighed(
+                inside,
+                "above",
+                least,
+                f"{percent(inside)} right, a probe for the group ({base})",
+                f"{100 * least:.1f} %",
+            ),
+            f"In distribution the probe is right for {percent(inside)} (a constant answer: {100 * commonest:.1f} %).",
         ),
-        Part(
+        weigh(
             "it loses out of distribution",
-            above(lost, LOST),
+            Weighed(lost, "above", LOST, words, f"{100 * LOST:g} pp"),
             f"With the group independent of the class it is right for {percent(outside)}, a loss of {_pp(lost)}; "
             f"fitted there, a probe of the same layer is right for {percent(found['refitted'])}.",
         ),
     ]
 
 
-def _noise_parts(found: Mapping[tuple[str, float], Estimate]) -> list[Part]:
-    ratios = [found["disagreement_ratio", amount] for amount in GRADED[1:]]
+def _noise_parts(base: str, answers: Corrupted, found: Mapping[tuple[str, float], Estimate]) -> list[Part]:
     shares = " → ".join(percent(found["disagreement", amount]) for amount in GRADED)
-    spread = found["sd_ratio", JUDGED]
+    rising = [
+        Weighed(
+            ratio := found["disagreement_ratio", amount],
+            "above",
+            1.0,
+            f"× {told(ratio, digits=2)}: disagreement by noise of {amount:g} SD instead of {less:g} ({base})",
+            "1",
+            ratio=True,
+        )
+        for less, amount in itertools.pairwise(GRADED)
+    ]
+    clean, noisy = (answers.correct[AMOUNTS.index(amount)] for amount in (0.0, JUDGED))
+    means = [percent(found["accuracy", amount]) for amount in (0.0, JUDGED)]
     return [
-        Part(
+        weigh(
             "disagreement rises with the noise",
-            every([above(ratio, 1.0) for ratio in ratios]),
+            rising,
             f"With noise of {_list(GRADED)} SD two runs disagree on {shares} of the test examples.",
         ),
-        Part(
+        parting(
             "accuracy spreads further under noise",
-            above(spread, 1.0),
-            f"With noise of {JUDGED:g} SD the accuracy spreads over runs {told(spread, unit='times')} as much as "
-            "without.",
+            clean,
+            noisy,
+            words=f"added by noise of {JUDGED:g} SD ({base})",
+            text=f"by noise of {JUDGED:g} SD, which takes accuracy from {means[0]} to {means[1]}",
         ),
     ]
 
@@ -198,9 +222,12 @@ def _noise_charts(corrupted: Mapping[str, Mapping[tuple[str, float], Estimate]])
         return series(label, [(amount, found[word, amount]) for amount in AMOUNTS])
 
     few = list(corrupted.items())[:3]
-    ratios = "; ".join(f"{base} {told(found['sd_ratio', JUDGED], unit='times')}" for base, found in few)
+    added = "; ".join(
+        f"{base} {told(found['sd_added', JUDGED], scale=100, digits=2, unit='pp')}" for base, found in few
+    )
     against = "; ".join(
-        f"{base} {percent(found['sd', JUDGED], digits=2)} against {percent(found['sd_independent', JUDGED], digits=2)}"
+        f"{base} {told(found['sd', JUDGED], scale=100, digits=2, unit='pp')} against "
+        f"{told(found['sd_independent', JUDGED], scale=100, digits=2)}"
         for base, found in few
     )
     ends = "; ".join(
@@ -228,28 +255,19 @@ def _noise_charts(corrupted: Mapping[str, Mapping[tuple[str, float], Estimate]])
             title="Spread of the accuracy under corruption",
             x_label=noise,
             y_label="SD over runs",
-            unit="fraction",
+            unit="pp",
             series=tuple(
                 line(f"{base}, {what}", found, word)
                 for base, found in few
                 for word, what in (("sd", "runs"), ("sd_independent", "examples independent"))
             ),
             caption=(
-                f"SD over runs with noise of {JUDGED:g} SD over that without: {ratios}. The second line of each data "
-                "set is the spread that as many errors would give if runs made them on examples independently; with "
-                f"that noise, runs against it: {against}."
+                "The second line of each data set is the spread that the same errors would give if runs made them on "
+                f"examples independently; with noise of {JUDGED:g} SD, runs against it: {against}. With that taken out "
+                f"of both, the spread that this noise adds: {added}."
             ),
         ),
     ]
-
-
-def _number(probed: Mapping[str, Mapping[str, Estimate]]) -> str:
-    """The least loss of a probe."""
-    known = [(found["lost"].value, base) for base, found in probed.items() if found["lost"].value is not None]
-    if not known:
-        return ""
-    _, base = min(known)
-    return f"{_pp(probed[base]['lost'])} lost by a probe once group and class are independent ({base})"
 
 
 def _headline(
@@ -263,7 +281,10 @@ def _headline(
         f"{percent(found['disagreement', 0.0])} to {percent(found['disagreement', JUDGED])} ({base})"
         for base, found in corrupted.items()
     ]
-    spreads = [f"{told(found['sd_ratio', JUDGED], unit='times')} ({base})" for base, found in corrupted.items()]
+    spreads = [
+        f"{told(found['sd_added', JUDGED], scale=100, digits=2, unit='pp')} ({base})"
+        for base, found in corrupted.items()
+    ]
     lines = []
     if probes:
         absent = ", ".join(f"{percent(found['absent'])} ({base})" for base, found in probed.items())
@@ -273,8 +294,8 @@ def _headline(
         )
     if flips:
         lines.append(
-            f"Noise of {JUDGED:g} SD takes the disagreement of two runs from {', from '.join(flips)}, and the "
-            f"spread of their accuracies to {', '.join(spreads)} what it was."
+            f"Noise of {JUDGED:g} SD takes the disagreement of two runs from {', from '.join(flips)}, and adds "
+            f"{', '.join(spreads)} to the spread of their accuracies."
         )
     return " ".join(lines) or "No recipe could be measured."
 
@@ -294,9 +315,9 @@ STUDY = Study(
         "the share of the commonest group; (2) with every test example shown once in either group, so that group and "
         f"class are independent, it loses more than {100 * LOST:g} pp, a tenth of what there is to lose. Networks "
         "trained on plain data are read on test inputs with Gaussian noise: (3) disagreement between runs rises from "
-        f"each of {_list(GRADED)} SDs of the inputs to the next; (4) with {JUDGED:g} SD the SD "
-        "over runs of the accuracy exceeds that without noise. All four on a data set: supported; one with its whole "
-        "interval on the other side: contradicted; otherwise inconclusive."
+        f"each of {_list(GRADED)} SDs of the inputs to the next; (4) with {JUDGED:g} SD accuracies spread further over "
+        f"runs than without noise. {NOISE_REMOVED} All four on a data set: supported; one with its whole interval on "
+        f"the other side: contradicted; otherwise inconclusive. {HOLM}"
     ),
     meaning=(
         "That a probe, or a test score, finds a feature says that it went along with what was read, where it was read: "
@@ -308,10 +329,11 @@ STUDY = Study(
         "One planted factor, one linear probe with one penalty, one layer, one kind of corruption; small networks. "
         "Five inputs tell the group plainly, so that a probe can do without the class; a factor that inputs hold "
         "faintly, or not at all, leaves it nothing else. A probe that was fitted on the correlation can fail where the "
-        "layer holds the factor: the probe refitted on independent groups says how much can be read there. Accuracies "
-        "nearer to 50 % spread more by the sampling of test examples alone: compare the spread with that of "
-        "independent examples beside it. The ratio of spreads treats the same runs with and without noise as "
-        "independent conditions, which makes its interval too wide if anything."
+        "layer holds the factor: the probe refitted on independent groups says how much can be read there. (4) "
+        "was revised after its first results: it took the ratio of the SDs as they are, which sampling widens by "
+        "itself where accuracies come nearer to 50 %. It treats the same runs with and without noise as independent "
+        "conditions, which makes its interval too wide if anything; that accuracies near 100 % leave less room to "
+        "spread than those in the middle is part of what it finds."
     ),
     cases=_cases,
     plan=_plan,
