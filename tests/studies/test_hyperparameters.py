@@ -32,9 +32,8 @@ BROKEN = {
     "smaller batches are noisier": ("order-small", {"flips": 0.3, "noise": 0.01}),
     "smaller batches, less agreement": ("order-small", {"flips": 0.03}),
     "decay shrinks the weights": ("decay-high", {"norm": 200.0, "slope": 0.5, "sharpness": 0.5}),
-    "decay flattens the function": ("decay-high", {"norm": 50.0, "slope": 2.0, "sharpness": 0.5}),
-    "decay flattens the loss": ("decay-high", {"norm": 50.0, "slope": 0.5, "sharpness": 2.0}),
-    "the same functions are open to all": ("decay-mid", {"shift": 1.0}),
+    "decay flattens the function": ("decay-high", {"norm": 50.0, "slope": 2.0, "scale": 4.0}),
+    "decay smooths the answer": ("decay-high", {"norm": 50.0, "slope": 0.5, "scale": 0.25}),
 }
 """Part → the condition that breaks it, and how."""
 
@@ -55,19 +54,19 @@ class Told:
         return GradientNoise(weights[:, 2].astype(np.float64), np.ones(len(weights)))
 
 
-def arrays(plan, *, key, travel=2.0, norm=100.0, slope=1.0, sharpness=1.0, noise=1.0, flips=0.1, shift=0.0):
+def arrays(plan, *, key, travel=2.0, norm=100.0, slope=1.0, sharpness=1.0, noise=1.0, flips=0.1, scale=1.0):
     random = np.random.default_rng(key)
     runs = len(plan.design)
     labels = np.arange(EXAMPLES) % CLASSES
     said = np.where(random.random((runs, EXAMPLES)) < flips, random.integers(0, CLASSES, (runs, EXAMPLES)), labels)
-    logits = np.eye(CLASSES, dtype=np.float32)[said]
+    logits = np.float32(scale) * np.eye(CLASSES, dtype=np.float32)[said]
     around = np.exp(0.05 * random.normal(size=(runs, 4)))
     weights = np.concatenate([around * [sharpness, slope, noise, norm], logits.reshape(runs, -1)], axis=1)
     initial = weights + np.eye(weights.shape[1])[3] * travel * around[:, :1]
     snapshots = np.repeat(weights[:, None], 4, axis=1).astype(np.float32)
     return PopulationArrays(
         labels=labels,
-        logits=logits + np.float32(shift),
+        logits=logits,
         weights=weights.astype(np.float32),
         initial_weights=initial.astype(np.float32),
         snapshots=snapshots if plan.snapshots else None,
@@ -91,6 +90,7 @@ def test_runs_that_follow_every_prediction_support_the_claim() -> None:
     found = {named.measure: named.estimate.value for named in judgement.estimates}
     assert found["hyper_travel"] == pytest.approx(5.0, rel=0.1)
     assert found["hyper_slope"] == pytest.approx(0.5, rel=0.1)
+    assert found["hyper_relative"] == pytest.approx(found["hyper_slope"], rel=1e-6)
     plan = STUDY.plan(STUDY.cases("smoke"), "smoke", RUNS)[0]
     share = plan.recipe.batch_size / len(load("digits").y_train)
     assert found["hyper_noise"] == pytest.approx(10 * (1 - share / 10) / (1 - share), rel=0.1)
@@ -104,6 +104,28 @@ def test_one_broken_prediction_contradicts_the_claim(part: str) -> None:
     judgement = judged({**FOLLOWED, word: change})
     assert judgement.verdicts[-1].verdict == "contradicted"
     assert [name for name, held in holds(judgement).items() if not held] == [part]
+
+
+def test_the_slope_is_held_against_the_spread_of_the_logits() -> None:
+    """A quarter of the logits at half of the slope is twice as steep."""
+    judgement = judged({**FOLLOWED, "decay-high": {"norm": 50.0, "slope": 0.5, "scale": 0.25}})
+    found = {named.measure: named.estimate.value for named in judgement.estimates}
+    assert found["hyper_relative"] == pytest.approx(4 * found["hyper_slope"], rel=1e-6)
+    assert judgement.number.endswith("slope over spread of logits (Digits · MLP 32); claimed: below 1")
+
+
+def test_the_sharpness_is_shown_and_not_judged() -> None:
+    judgement = judged({**FOLLOWED, "decay-high": {**FOLLOWED["decay-high"], "sharpness": 2.0}})
+    assert judgement.verdicts[-1].verdict == "supported"
+    sharpness = next(named.estimate for named in judgement.estimates if named.measure == "hyper_curvature")
+    assert sharpness.value == pytest.approx(2.0, rel=0.1)
+
+
+@pytest.mark.parametrize(("norm", "verdict"), [(104.3, "inconclusive"), (120.0, "contradicted")])
+def test_a_narrow_failure_among_the_numbers_of_the_study_is_not_sure(norm: float, verdict: str) -> None:
+    judgement = judged({**FOLLOWED, "decay-high": {**FOLLOWED["decay-high"], "norm": norm}})
+    assert ("not surely among the 7 numbers" in judgement.verdicts[0].reason) == (verdict == "inconclusive")
+    assert judgement.verdicts[-1].verdict == verdict
 
 
 def test_a_starting_point_that_changes_nothing_contradicts_the_claim() -> None:
