@@ -57,6 +57,7 @@ def _print(document: Document) -> None:
     from rich.markup import escape
 
     from varbench.report.comparisons import environment_rows, pairs
+    from varbench.report.overview import unavailable_table
 
     console = Console()
     if not console.is_terminal:
@@ -70,6 +71,10 @@ def _print(document: Document) -> None:
     for _, what, values in differing:
         told = ", ".join(f"{name.split(' ')[0]} {value[:40]}" for name, value in values)
         console.print(f"  [dim]{escape(what)}:[/dim] {escape(told)}", highlight=False, soft_wrap=True)
+    table = unavailable_table(document)
+    for measures, conditions, reason in () if table is None else table.rows:
+        told = f"{measures} ({conditions}): {reason}."
+        console.print(f"\n[dim]Not measured:[/dim] {escape(told)}", highlight=False, soft_wrap=True)
 
 
 def _print_pair(console: Console, document: Document, pair: Pair) -> None:

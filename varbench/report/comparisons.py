@@ -11,6 +11,9 @@ from varbench.report.numbers import Quantity, plus
 from varbench.report.overview import MAIN_MEASURES, ordered_measures
 
 CHURN = ("churn", "good_churn", "bad_churn", "win_loss_ratio")
+SHORT = 12
+"""Rows of a short table."""
+
 SAID = 3
 """Comparisons that the opening sentence tells of; more would not be read."""
 
@@ -60,7 +63,10 @@ class Pair:
 
     @property
     def main(self) -> list[Difference]:
-        """The main measures, each without a position or at its largest number of members; all, where none is there."""
+        """The main measures, each without a position or at its largest number of members.
+
+        Where none is there, all rows, or of many those without a position.
+        """
         found: dict[str, Difference] = {}
         for row in self.differences:
             if row.measure in MAIN_MEASURES and not isinstance(row.at, str):
@@ -68,7 +74,8 @@ class Pair:
                 if kept is None or (kept.at is not None and (row.at is None or row.at > kept.at)):  # type: ignore[operator]
                     found[row.measure] = row
         if not found:
-            return [row for row in self.differences if row.at is None] or list(self.differences)
+            whole = [row for row in self.differences if row.at is None]
+            return whole if whole and len(self.differences) > SHORT else list(self.differences)
         return [found[name] for name in MAIN_MEASURES if name in found]
 
 

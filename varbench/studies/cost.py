@@ -6,6 +6,7 @@ import functools
 
 from varbench.data import Dataset
 from varbench.studies.study import PopulationPlan
+from varbench.training.recipe import Recipe
 from varbench.training.settings import Form, form_of
 from varbench.training.strategy import Strategy
 
@@ -17,6 +18,11 @@ FLOPS_PER_SECOND = {"cpu": 12e9, "gpu": 2e12}
 def flops_per_step(plan: PopulationPlan, dataset: Dataset) -> float:
     """Floating-point operations of one optimizer step of one run: three forward passes, counted by the compiler."""
     return _flops_of(form_of(plan.recipe, dataset, Strategy(1), platform=""))
+
+
+def flops_of_example(recipe: Recipe, dataset: Dataset) -> float:
+    """Floating-point operations of one forward pass of one example, counted by the compiler."""
+    return _flops_of(form_of(recipe, dataset, Strategy(1), platform="")) / (3.0 * recipe.batch_size)
 
 
 @functools.lru_cache(maxsize=256)

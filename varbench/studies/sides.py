@@ -16,6 +16,7 @@ from varbench.analysis.document import KEY, LEVEL, SCHEMA
 from varbench.analysis.population import PopulationArrays
 from varbench.errors import InputError
 from varbench.stats.estimate import Estimate
+from varbench.studies.probed import NETWORK_MEASURES, network_estimates
 
 if TYPE_CHECKING:
     from varbench.store import PopulationStore
@@ -102,9 +103,19 @@ def _arm(
     environment: Mapping[str, Any] | None = None,
     provenance: Mapping[str, Any] | None = None,
     examples: tuple[str, ...] | None = None,
+    store: PopulationStore | None = None,
+    among: int = 1,
 ) -> Arm:
+    """An arm of measured runs; with a store, of their networks too, of `among` populations."""
     names = None if asked.measures is None else [name for name in asked.measures if name in MEASURES]
-    found = estimates(population, names=names, level=asked.level, key=KEY)
+    left_out: dict[str, str] = {}
+    if store is None:
+        found = estimates(population, names=names, level=asked.level, key=KEY)
+    else:
+        others = None if names is None else [name for name in names if name not in NETWORK_MEASURES]
+        found = estimates(population, names=others, level=asked.level, key=KEY)
+        of_networks, left_out = network_estimates(store, population, names=names, among=among, level=asked.level)
+        found += of_networks
     sizes: dict[str, Any] = {
         "n_runs": population.n_runs,
         "n_diverged": int((~population.finished).sum()),
@@ -121,6 +132,7 @@ def _arm(
         environment=flattened(environment or {}),
         provenance=provenance or {},
         examples=examples,
+        left_out=left_out,
     )
 
 
@@ -129,18 +141,14 @@ def _of_rundir(path: Path, *, asked: Asked) -> dict[str, Arm]:
     from varbench.store import PopulationStore
     from varbench.studies.request import read_study
 
-    arms = {}
     names = read_study(path)["populations"]
     if asked.population is not None and asked.population in names:
         names = [asked.population]
-    for name in names:
-        if (path / name / MANIFEST).exists():
-            store = PopulationStore.open(path / name)
-            if store.commits and store.manifest["role"] != "control":
-                arms[name] = _of_store(store, asked=asked)
-    if not arms:
+    stores = {name: PopulationStore.open(path / name) for name in names if (path / name / MANIFEST).exists()}
+    chosen = {name: s for name, s in stores.items() if s.commits and s.manifest["role"] != "control"}
+    if not chosen:
         raise InputError(f"{path} has no finished runs yet: train some first with `varbench run`")
-    return arms
+    return {name: _of_store(store, asked=asked, among=len(chosen)) for name, store in chosen.items()}
 
 
 def _of_population(path: Path, *, asked: Asked) -> dict[str, Arm]:
@@ -150,7 +158,7 @@ def _of_population(path: Path, *, asked: Asked) -> dict[str, Arm]:
     return {arm.name: arm}
 
 
-def _of_store(store: PopulationStore, *, asked: Asked) -> Arm:
+def _of_store(store: PopulationStore, *, asked: Asked, among: int = 1) -> Arm:
     from varbench.studies.judge import population_arrays
 
     manifest = store.manifest
@@ -173,6 +181,8 @@ def _of_store(store: PopulationStore, *, asked: Asked) -> Arm:
             "data": manifest["data"],
             "fingerprint": store.fingerprint(),
         },
+        store=store,
+        among=among,
     )
 
 

@@ -62,6 +62,7 @@ def comparison_document(
     conditions: list[dict[str, Any]] = []
     estimates: list[tuple[str, Named]] = []
     drawn: dict[str, Any] = {}
+    left_out: list[tuple[str, str, str]] = []
     rows: list[ComparisonRow] = []
     between: list[dict[str, Any]] = []
     for match in found:
@@ -70,6 +71,7 @@ def comparison_document(
             conditions.append(_condition(name, side, arm, match, found))
             estimates += [(COMPARISON, Named(name, *key, estimate)) for key, estimate in arm.estimates.items()]
             drawn[name] = _drawn(arm)
+            left_out += [(name, *entry) for entry in arm.left_out.items()]
         for name, arm in zip(names[1:], match.arms[1:], strict=True):
             partners = _partners(match.arms[0], arm)
             rows += comparison_rows(
@@ -100,6 +102,7 @@ def comparison_document(
         "anchors": [],
         "plots": drawn,
         "measures": described,
+        "unavailable": left_out,
         "manifest": {**provenance, "populations": _populations(conditions, found, letters)},
         "comparisons": [_row(row, described) for row in adjusted(rows)],
         "between": between,

@@ -11,7 +11,8 @@ Three ways, by what is known of the measure:
   levels. What matched runs share does not cancel then: where it makes
   the two estimates go up and down together, the interval is too wide and the p value too large.
 
-A run directory is compared without its networks, so what takes them is compared between reports, which hold it.
+What takes the networks is compared between run directories, which hold them, and between reports, which hold what was
+measured.
 """
 
 from __future__ import annotations

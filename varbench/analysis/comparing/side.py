@@ -26,6 +26,7 @@ class Arm:
         plots: What figures are drawn from, where a report brought it along.
         provenance: Its entry among the populations of a manifest, or empty.
         examples: What its file calls the test examples, in their order, or None.
+        left_out: Measure → why it was not made, for those that could be had by asking.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Arm:
     plots: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     examples: tuple[str, ...] | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
