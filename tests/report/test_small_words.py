@@ -4,6 +4,7 @@ import numpy as np
 
 import varbench
 from tests.analysis.populations import population
+from varbench.analysis.plotdata import square
 from varbench.analysis.plots import clustering_order, plots
 from varbench.report.document import EstimateRow, read_document
 from varbench.report.figures import matrices
@@ -34,7 +35,7 @@ def test_the_matrix_of_weights_is_ordered_by_the_distance_of_weights():
     runs = varbench.PopulationArrays(labels=runs.labels, logits=runs.logits, weights=weights)
     entry = plots(runs)
     order = entry["orders"]["weight_distance"]
-    assert order == clustering_order(np.array(entry["matrices"]["weight_distance"], dtype=float))
+    assert order == clustering_order(square(entry["matrices"]["weight_distance"]))
     assert np.count_nonzero(np.diff(groups[order])) == 1  # the two groups lie side by side
     assert np.count_nonzero(np.diff(groups[entry["order"]])) > 1
     document = read_document(varbench.analyze(runs))

@@ -15,6 +15,9 @@ SCHEMA = 1
 LEVEL = 0.95
 """Nominal coverage of the intervals of a report."""
 
+DIGITS = 7
+"""Significant digits of the numbers of estimates and charts: more than any of them is known to, and half the bytes."""
+
 KEY = 20_260_101
 """Key of the resampling inside estimates: fixed, so that the same populations give the same report."""
 
@@ -94,8 +97,17 @@ def document(
     return {**content, "id": hashlib.sha256(text.encode()).hexdigest()[:16]}
 
 
+def shortened(value: Any) -> Any:
+    """The same value with every float in it rounded to `DIGITS` significant digits."""
+    if isinstance(value, Mapping):
+        return {key: shortened(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [shortened(item) for item in value]
+    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+
+
 def _row(study: str, named: Named, measures: Mapping[str, Any]) -> dict[str, Any]:
-    estimate = dataclasses.asdict(named.estimate)
+    estimate = shortened(dataclasses.asdict(named.estimate))
     if estimate["freedom"] is None:
         del estimate["freedom"]
     return {

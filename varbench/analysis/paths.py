@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 
 from varbench.analysis.matching import disjoint_groups, relabeled, sound_runs
 from varbench.analysis.networks import Split
-from varbench.analysis.plotdata import plot_data, rounded
+from varbench.analysis.plotdata import DRAWN, plot_data, rounded
 from varbench.analysis.population import PopulationArrays
 from varbench.measures.barriers import path_weights
 
@@ -64,7 +64,8 @@ def paths_plot(population: PopulationArrays) -> object:
         curves = {split: paths(population, form, split) for split in splits}
         if not any(curve.objection for curve in curves.values()):
             found[form] = {
-                split: {"loss": rounded(curve.loss), "error": rounded(curve.error)} for split, curve in curves.items()
+                split: {"loss": rounded(curve.loss, digits=DRAWN), "error": rounded(curve.error, digits=DRAWN)}
+                for split, curve in curves.items()
             }
     return found
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from varbench.analysis.population import ABSENT, PopulationArrays
 
@@ -50,9 +51,28 @@ def registered_plot_data(population: PopulationArrays) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def rounded(values: np.ndarray) -> Any:
-    """Nested lists with six significant digits: enough to draw from; what is not finite becomes None."""
-    flat = [float(f"{v:.6g}") if np.isfinite(v) else None for v in np.asarray(values, dtype=np.float64).ravel()]
+DRAWN = 4
+"""Significant digits of what is drawn alone: the width of a panel has fewer."""
+
+
+def rounded(values: np.ndarray, *, digits: int = 6) -> Any:
+    """Nested lists with so many significant digits; what is not finite becomes None."""
+    flat = [float(f"{v:.{digits}g}") if np.isfinite(v) else None for v in np.asarray(values, dtype=np.float64).ravel()]
     for size in reversed(np.shape(values)[1:]):
         flat = [flat[i : i + size] for i in range(0, len(flat), size)]
     return flat
+
+
+def triangle(rows: list[list[Any]]) -> list[list[Any]]:
+    """The lower triangle of a symmetric matrix given by its rows, with its diagonal."""
+    return [row[: place + 1] for place, row in enumerate(rows)]
+
+
+def square(rows: list[list[Any]]) -> Float[np.ndarray, "R R"]:
+    """The symmetric matrix of which the rows of the lower triangle, or all of it, are given; None becomes NaN."""
+    if rows and len(rows[0]) == len(rows):
+        return np.array(rows, dtype=float)
+    matrix = np.empty((len(rows), len(rows)))
+    for place, row in enumerate(rows):
+        matrix[place, : place + 1] = matrix[: place + 1, place] = np.array(row, dtype=float)
+    return matrix

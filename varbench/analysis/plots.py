@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from varbench.analysis.plotdata import registered_plot_data, rounded
+from varbench.analysis.plotdata import DRAWN, registered_plot_data, rounded, triangle
 from varbench.analysis.population import PopulationArrays
 from varbench.measures.predictions import disagreement_matrix, instability
 from varbench.measures.weights import relative_distance_matrix
@@ -19,7 +19,7 @@ FLIPS = 12
 MATRIX_RUNS = 128
 """Pairwise matrices are stored for so many runs at most, the first ones."""
 
-CURVE_RUNS = 32
+CURVE_RUNS = 16
 """Curves are stored for so many runs at most, the first ones."""
 
 
@@ -42,13 +42,13 @@ def plots(
     """
     first = population.predicted_labels[:MATRIX_RUNS]
     disagreement = disagreement_matrix(first, n_classes=population.n_classes)
-    matrices = {"disagreement": rounded(disagreement)}
+    matrices = {"disagreement": triangle(rounded(disagreement))}
     orders: dict[str, list[int]] = {}
     if population.weights is not None:
         usable = population.usable_weights[:MATRIX_RUNS]
         among = np.full((len(usable), len(usable)), np.nan)
         among[np.ix_(usable, usable)] = relative_distance_matrix(population.weights[:MATRIX_RUNS][usable])
-        matrices["weight_distance"] = rounded(among)
+        matrices["weight_distance"] = triangle(rounded(among))
         orders["weight_distance"] = clustering_order(among)
     unstable = instability(population.votes)
     runs = {"accuracy": rounded(population.accuracy), "finished": [bool(f) for f in population.finished]}
@@ -66,7 +66,7 @@ def plots(
         **registered_plot_data(population),
     }
     if curves is not None and steps is not None:
-        points = {name: rounded(curve[:CURVE_RUNS]) for name, curve in curves.items()}
+        points = {name: rounded(curve[:CURVE_RUNS], digits=DRAWN) for name, curve in curves.items()}
         found["curves"] = {"step": [int(s) for s in steps], **points}
     return found
 
@@ -113,4 +113,4 @@ def _picture(x_test: np.ndarray | None, example: int) -> dict[str, Any]:
     if x_test is None:
         return {}
     x = np.asarray(x_test[example], dtype=np.float64)
-    return {"x": rounded(x.ravel()), "shape": list(x.shape)}
+    return {"x": rounded(x.ravel(), digits=DRAWN), "shape": list(x.shape)}

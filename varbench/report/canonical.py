@@ -24,21 +24,21 @@ def plain(value: Any) -> Any:
 
 
 def canonical_json(document: Mapping[str, Any]) -> str:
-    """The document as JSON text: keys sorted, floats in full, one row of an array or one flat object a line."""
+    """The document as JSON text: keys sorted, floats in full, a row of an array or a flat object a line."""
     return _encode(plain(document), "") + "\n"
 
 
 def _encode(value: Any, indent: str) -> str:
     inner = indent + INDENT
     if isinstance(value, dict) and value and not any(isinstance(item, dict | list) and item for item in value.values()):
-        return "{" + ", ".join(f"{_scalar(key)}: {_scalar(value[key])}" for key in sorted(value)) + "}"
+        return "{" + ",".join(f"{_scalar(key)}:{_scalar(value[key])}" for key in sorted(value)) + "}"
     if isinstance(value, dict) and value:
-        items = (f"{inner}{_scalar(key)}: {_encode(value[key], inner)}" for key in sorted(value))
+        items = (f"{inner}{_scalar(key)}:{_encode(value[key], inner)}" for key in sorted(value))
         return "{\n" + ",\n".join(items) + f"\n{indent}}}"
     if isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
         return "[\n" + ",\n".join(inner + _encode(item, inner) for item in value) + f"\n{indent}]"
     if isinstance(value, list):
-        return "[" + ", ".join(map(_scalar, value)) + "]"
+        return "[" + ",".join(map(_scalar, value)) + "]"
     return _scalar(value)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from varbench.report.document import Condition, Document, EstimateRow
 from varbench.report.numbers import integer
-from varbench.report.tables import Cell, Column, Table
+from varbench.report.tables import PRINTED_ROWS, Cell, Column, Table
 
 MAIN_MEASURES = (
     "accuracy",
@@ -98,7 +98,7 @@ def conditions_table(document: Document) -> Table | None:
         Column("design", "Design"),
         Column("recipe", "Recipe hash"),
     )
-    return Table("conditions", "The conditions.", columns, tuple(rows))
+    return Table("conditions", "The conditions.", columns, tuple(rows), most=PRINTED_ROWS)
 
 
 def recipes_table(document: Document) -> Table | None:

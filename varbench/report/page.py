@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 
 from varbench.report.document import Document, Measure, file_stem
 from varbench.report.escape import Safe, markdown
+from varbench.report.figures.compact import without_style_sheet
 from varbench.report.links import CsvLink
 from varbench.report.overview import ordered_measures
 from varbench.report.provenance import bibtex, facts, given
@@ -51,6 +52,7 @@ def page_context(
     links: Mapping[str, CsvLink],
     charts: Block | None = None,
     pictures: Mapping[str, str] | None = None,
+    styles: str = "",
 ) -> dict[str, Any]:
     """Everything the templates use; they look nothing up themselves.
 
@@ -61,10 +63,12 @@ def page_context(
         links: The way to the CSV of each table, by name.
         charts: Charts of the studies, in groups by study name.
         pictures: The small picture of each study, as SVG, by study name.
+        styles: The rules of the style sheets of all figures.
     """
     drawn = dict(charts.groups) if charts else {}
     return {
         "links": links,
+        "figure_styles": styles,
         "title": document.text("title"),
         "name": document.text("name"),
         "id": document.text("id"),
@@ -87,7 +91,7 @@ def page_html(context: Mapping[str, Any]) -> str:
     environment = _environment(autoescape=True)
     environment.filters["flow"] = _flow
     environment.filters["csv"] = lambda table: context["links"][table.name]
-    environment.filters["svg"] = Markup  # written by matplotlib, which escapes its text
+    environment.filters["svg"] = lambda svg: Markup(without_style_sheet(svg))  # by matplotlib, which escapes its text
     return environment.get_template("page.html.j2").render(**context)
 
 
@@ -96,7 +100,7 @@ def page_markdown(context: Mapping[str, Any]) -> str:
     environment = _environment(autoescape=False, finalize=markdown)
     environment.filters["table"] = lambda table: Safe(to_markdown(table))
     environment.filters["code"] = _code_block
-    environment.filters["alt"] = lambda text: Safe(markdown(text).replace("[", r"\[").replace("]", r"\]"))
+    environment.filters["alt"] = lambda panel: Safe(markdown(_alt(panel)).replace("[", r"\[").replace("]", r"\]"))
     return environment.get_template("report.md.j2").render(**context)
 
 
@@ -119,6 +123,11 @@ def _flow(text: str) -> Markup:
     shown = _LONG_WORD.sub(lambda word: "\u200b".join(_LONG_PART.findall(word[0])), text)
     together = _TOGETHER.sub(r'<span class="together">\g<0></span>', str(escape(shown)))
     return Markup(together.replace("\u200b", "<wbr>"))
+
+
+def _alt(panel: DrawnPanel) -> str:
+    """What a picture shows, without the finding that stands below it."""
+    return panel.alt.removesuffix(panel.caption).strip()
 
 
 def _code_block(text: str) -> Safe:

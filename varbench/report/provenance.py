@@ -8,7 +8,7 @@ from typing import Any
 from varbench.report.document import Document, file_stem
 from varbench.report.escape import latex
 from varbench.report.numbers import duration, integer
-from varbench.report.tables import Column, Table
+from varbench.report.tables import PRINTED_ROWS, Column, Table
 
 FINGERPRINT_SHOWN = 16
 
@@ -73,7 +73,7 @@ def populations_table(document: Document) -> Table | None:
         Column("data", "Data (SHA-256)"),
         Column("fingerprint", "Fingerprint (SHA-256)"),
     )
-    return Table("provenance", "How each population was trained.", columns, tuple(rows))
+    return Table("provenance", "How each population was trained.", columns, tuple(rows), most=PRINTED_ROWS)
 
 
 def bibtex(document: Document) -> str:

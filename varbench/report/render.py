@@ -24,9 +24,9 @@ EMPTY_OUT = "the folder for the report has an empty name: give one, such as repo
 def render(document: Mapping[str, Any], out: str | Path) -> Path:
     """Write the report of `document` (analysis.json, schema 1) into the folder `out`; returns the page.
 
-    Writes `index.html`, `report.md`, `analysis.json`, `tables/*.{csv,md,tex}`, `figures/*.svg` and
-    `figures/figures.pdf`, in which every figure is a page. The same document gives the same bytes, whatever the time,
-    the machine's settings or the order of its keys.
+    Writes `index.html`, `report.md`, `analysis.json`, `tables/*.csv` (short ones also as `.md` and `.tex`),
+    `figures/*.svg` and `figures/figures.pdf`, in which every figure is a page. The same document gives the same bytes,
+    whatever the time, the machine's settings or the order of its keys.
 
     Raises:
         InputError: the document lacks a required key or has another schema; `out` cannot be written.
@@ -34,6 +34,7 @@ def render(document: Mapping[str, Any], out: str | Path) -> Path:
     from varbench.report import page
     from varbench.report.canonical import canonical_json
     from varbench.report.document import read_document
+    from varbench.report.figures.compact import style_sheet
     from varbench.report.links import csv_link
     from varbench.report.output import write_folder
     from varbench.report.sections import STUDIES, sections_of
@@ -50,6 +51,7 @@ def render(document: Mapping[str, Any], out: str | Path) -> Path:
         _add_table(table, files)
     read = {name: readable(table) for name, table in overview.items()}
     links = {Path(name).stem: csv_link(Path(name).stem, files[name]) for name in files if name.endswith(".csv")}
+    drawn = [*pictures.values(), *(files[name].decode() for name in files if name.endswith(".svg"))]
     context = page.page_context(
         view,
         sections_of(blocks),
@@ -57,6 +59,7 @@ def render(document: Mapping[str, Any], out: str | Path) -> Path:
         links=links,
         charts=next((block for section, block in blocks if section == STUDIES), None),
         pictures=pictures,
+        styles="\n".join(sorted(set().union(*map(style_sheet, drawn)))),
     )
     files["index.html"] = page.page_html(context).encode()
     files["report.md"] = page.page_markdown(context).encode()
@@ -128,10 +131,12 @@ def _pictures(view: Document) -> dict[str, str]:
 
 
 def _add_table(table: Table, files: dict[str, bytes]) -> None:
-    from varbench.report.tables import readable, to_csv, to_latex, to_markdown
+    from varbench.report.tables import is_printed, readable, to_csv, to_latex, to_markdown
 
     text = readable(table)
-    files[f"tables/{table.name}.csv"] = to_csv(table).encode()
+    files[f"tables/{table.name}.csv"] = to_csv(table.written).encode()
+    if not is_printed(text):
+        return
     files[f"tables/{table.name}.md"] = to_markdown(text).encode()
     files[f"tables/{table.name}.tex"] = to_latex(text).encode()
 

@@ -1,4 +1,4 @@
-"""Tables as data, and their three written forms: CSV in full precision, Markdown and LaTeX for reading."""
+"""Tables as data, and their three written forms: CSV as the document has them, Markdown and LaTeX for reading."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ from varbench.report.numbers import Quantity, integer, number, plus
 
 Cell = str | int | float | bool | Quantity | None
 READABLE_ROWS = 200
+"""Rows of a table that are shown in the page; of a longer one, which nobody reads there, only the first few are."""
+FEW_ROWS = 20
+LARGEST_WRITTEN = 400
+"""Rows of what is drawn, such as the points of curves, that are written twice: in `analysis.json` and as CSV."""
+PRINTED_ROWS = 40
+"""A table of more rows fits no printed page: it is written as CSV alone."""
 WIDEST = 6  # columns that fit on a printed page
 
 
@@ -28,13 +34,24 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells. `digest` is the shorter table people read where the full one is only for machines."""
+    """Rows of cells. `digest` is the shorter table people read where the full one is only for machines.
+
+    Beyond `most` rows a reader sees the first few. `source` says where in `analysis.json` all rows are; a long table
+    with a source is written as its digest.
+    """
 
     name: str
     caption: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     digest: Table | None = None
+    source: str = ""
+    most: int = READABLE_ROWS
+
+    @property
+    def written(self) -> Table:
+        """What the CSV file holds: all rows, or the digest where they are many and `analysis.json` has them."""
+        return self.digest if self.digest and self.source and len(self.rows) > LARGEST_WRITTEN else self
 
     def __post_init__(self) -> None:
         widths = {len(row) for row in self.rows} - {len(self.columns)}
@@ -67,18 +84,22 @@ class ReadableTable:
     rows: tuple[tuple[ReadableCell, ...], ...]
     notes: tuple[tuple[str, str], ...]
     n_rows: int
+    source: str = ""
 
     @property
     def remainder(self) -> str:
         """A sentence on the rows left out, or an empty string."""
+        if self.source:
+            return f"Every point that is drawn: {self.source} in analysis.json."
         if len(self.rows) == self.n_rows:
             return ""
         return f"The first {len(self.rows)} of {integer(self.n_rows)} rows; all of them in {self.name}.csv."
 
 
-def readable(table: Table, *, limit: int = READABLE_ROWS) -> ReadableTable:
-    """The digest (or the table itself) as text, at most `limit` rows, reasons for missing values as notes."""
+def readable(table: Table) -> ReadableTable:
+    """The digest (or the table itself) as text, cut where it is long, reasons for missing values as notes."""
     source = table.digest or table
+    limit = source.most if len(source.rows) <= source.most else FEW_ROWS
     marks: dict[str, str] = {}
     rows = tuple(
         tuple(_read(cell, column, marks) for cell, column in zip(row, source.columns, strict=True))
@@ -92,7 +113,13 @@ def readable(table: Table, *, limit: int = READABLE_ROWS) -> ReadableTable:
         rows=rows,
         notes=tuple((mark, reason) for reason, mark in marks.items()),
         n_rows=len(source.rows),
+        source=table.source if table.written is not table else "",
     )
+
+
+def is_printed(table: ReadableTable) -> bool:
+    """Whether the table is also written as Markdown and LaTeX."""
+    return table.n_rows <= PRINTED_ROWS
 
 
 def to_csv(table: Table) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from varbench.analysis.catalogue import MEASURES, estimates, unavailable
 from varbench.analysis.controls import control_estimates
-from varbench.analysis.document import KEY, LEVEL, document
+from varbench.analysis.document import KEY, LEVEL, document, shortened
 from varbench.analysis.networks import Networks
 from varbench.analysis.plots import plots
 from varbench.analysis.population import PopulationArrays
@@ -104,7 +104,9 @@ def judge(out: Path, *, listen: Callable[[Moment], None] = lambda moment: None) 
         ],
         verdicts=[(study, v) for study, judgement in judgements.items() for v in judgement.verdicts],
         charts=[
-            {"study": study, **chart.as_dict()} for study, judgement in judgements.items() for chart in judgement.charts
+            {"study": study, **shortened(chart.as_dict())}
+            for study, judgement in judgements.items()
+            for chart in judgement.charts
         ],
         anchors=[row for study in request.studies for row in _anchors(study, evidence, owned[study.name])],
         plots={p.name: _plots(p, populations[p.name], arrays[p.name]) for p in drawn},

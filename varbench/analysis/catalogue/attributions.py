@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from varbench.analysis.catalogue.measure import At, measure
 from varbench.analysis.catalogue.representations import EXAMPLES, RUNS, WEIGHTS, spaced
-from varbench.analysis.plotdata import plot_data, rounded
+from varbench.analysis.plotdata import DRAWN, plot_data, rounded
 from varbench.analysis.population import PopulationArrays
 from varbench.measures import attributions as agreement
 from varbench.measures.blocks import blocks
@@ -137,10 +137,10 @@ def attributions(population: PopulationArrays) -> dict[str, Any] | None:
         "example": int(examples[typical]),
         "label": int(population.labels[examples[typical]]),
         "agreement": float(agree[typical]),
-        "x": rounded(x.ravel()),
+        "x": rounded(x.ravel(), digits=DRAWN),
         "shape": list(x.shape),
         "runs": [int(run) for run in runs],
-        "maps": rounded(gradients[:, typical]),
+        "maps": rounded(gradients[:, typical], digits=DRAWN),
     }
 
 

@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from varbench.analysis.catalogue import MEASURES, At, estimates
 from varbench.analysis.planning.spreads import DeviationSpread, MeanSpread, PairSpread, Spread
+from varbench.analysis.plotdata import square
 from varbench.analysis.population import PopulationArrays
 from varbench.errors import InputError
 from varbench.measures.predictions import disagreement_matrix
@@ -191,7 +192,7 @@ def _pilot(document: Mapping[str, Any], name: str, entry: Mapping[str, Any]) -> 
                 reason=str(row.get("reason") or ""),
             )
     stored = (document.get("plots") or {}).get(name, {}).get("matrices") or {}
-    matrices = {key: np.array(values, dtype=float) for key, values in stored.items()}
+    matrices = {key: square(values) for key, values in stored.items()}
     return Pilot(
         name=name,
         label=str(entry.get("label") or name),

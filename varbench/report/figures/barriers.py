@@ -71,7 +71,7 @@ def tables(document: Document) -> Iterator[Table]:
         middle = tuple(row for row in points if row[2] == 0.5)
         names = (Column("runs", "Runs"), Column("alpha", "α"))
         digest = Table("paths", f"{caption} Half way.", (first, *names, *columns), middle)
-        yield Table("paths", caption, (first, *names, *columns), tuple(points), digest)
+        yield Table("paths", caption, (first, *names, *columns), tuple(points), digest, "plots.*.paths")
 
 
 def _points(condition: Condition, entry: Mapping[str, Any]) -> Iterator[tuple[Cell, ...]]:

@@ -71,7 +71,7 @@ def tables(document: Document) -> Iterator[Table]:
             for x, y, low, high in zip(s["x"], s["y"], s.get("low") or none, s.get("high") or none, strict=True):
                 value = Quantity(y, low, high, unit, "" if y is not None else "not measured")
                 at = f"{x:g}" if isinstance(x, int | float) else x
-                rows.append((chart["study"], chart["title"], s["label"], at, value))
+                rows.append((chart["study"], chart["name"], s["label"], at, value))
     if rows:
         columns = (
             Column("study", "Study"),

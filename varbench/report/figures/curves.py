@@ -67,7 +67,9 @@ def tables(document: Document) -> Iterator[Table]:
         step = Column("step", "Step")
         first = Column("condition", "Condition")
         short = Table("curves", caption, (first, step, *named), tuple(digest))
-        yield Table("curves", caption, (first, Column("run", "Run"), step, *named), tuple(rows), short)
+        yield Table(
+            "curves", caption, (first, Column("run", "Run"), step, *named), tuple(rows), short, "plots.*.curves"
+        )
 
 
 def _curves(document: Document, condition: Condition) -> tuple[np.ndarray, list[tuple[str, str, str, Curves, str]]]:

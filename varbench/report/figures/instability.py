@@ -74,7 +74,14 @@ def tables(document: Document) -> Iterator[Table]:
             Column("rank", "Rank"),
             Column("instability", "Instability", "fraction"),
         )
-        yield Table("instability", "Instability of every test example, sorted.", columns, tuple(rows), digest)
+        yield Table(
+            "instability",
+            "Instability of every test example, sorted.",
+            columns,
+            tuple(rows),
+            digest,
+            "plots.*.instability",
+        )
 
 
 def _shares(document: Document, condition: Condition) -> dict[float, Quantity | None]:

@@ -9,16 +9,18 @@ import seaborn as sns
 from jaxtyping import Bool, Float
 from matplotlib.figure import Figure
 
+from varbench.analysis.plotdata import square
 from varbench.report.document import Condition, Document, Measure, file_stem
 from varbench.report.figures.kind import FigureKind, Panel
 from varbench.report.figures.style import BASE, INK, SOFT, WIDTH, axes_at, number_axis, panel_figure
 from varbench.report.figures.text import fitted
 from varbench.report.numbers import alongside, integer
-from varbench.report.tables import Column, Table
+from varbench.report.tables import PRINTED_ROWS, Column, Table
 
 LARGEST_DRAWN = 256  # cells a side; larger populations are averaged over blocks of neighbors
 LARGEST_WRITTEN = 48  # runs; larger matrices are only in analysis.json
 SIDE = 3.2  # inches
+SHADES = 63  # steps of the color scale: more are not told apart
 BLANK = 220  # gray level of runs that did not finish
 UNITS = {"disagreement": "fraction"}
 
@@ -58,7 +60,7 @@ def _matrix(
     rows = (document.plots(condition.name).get("matrices") or {}).get(name)
     if not rows:
         return None
-    matrix = np.array(rows, dtype=float)
+    matrix = square(rows)
     order = _order(document, condition, name, len(matrix))
     return matrix[np.ix_(order, order)] if ordered else matrix
 
@@ -147,7 +149,8 @@ def _shrink(matrix: Float[np.ndarray, "R R"]) -> Float[np.ndarray, "r r"]:
 
 def _pixels(values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
     low, high = limits
-    colors = sns.color_palette("mako_r", as_cmap=True)((np.nan_to_num(values, nan=low) - low) / (high - low))
+    shares = np.round((np.nan_to_num(values, nan=low) - low) / (high - low) * SHADES) / SHADES
+    colors = sns.color_palette("mako_r", as_cmap=True)(shares)
     pixels = np.round(colors[..., :3] * 255).astype(np.uint8)
     pixels[~np.isfinite(values)] = 255
     return pixels
@@ -184,6 +187,7 @@ def _table(condition: Condition, measure: Measure, unit: str, matrix: Float[np.n
             Column("farthest_value", "To the farthest", unit),
         ),
         tuple(rows),
+        most=PRINTED_ROWS,
     )
     if len(matrix) > LARGEST_WRITTEN:
         return digest

@@ -15,12 +15,15 @@ from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 
 from varbench.report.figures.compact import compact
+from varbench.report.figures.pdf import compact_pdf
+from varbench.report.figures.pixels import small_png
 from varbench.report.figures.style import STYLE
 
 FONTS = "'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 
 _TAG = re.compile(r"<[^>]*>")  # matplotlib escapes > inside attributes and text
 _DATA = re.compile(r'( (?:d|x|y|width|height|points)=")([^"]*)(")')
+_PNG = re.compile(r"(data:image/png;base64,)\s*([A-Za-z0-9+/=\s]+)")
 _NUMBER = re.compile(r"-?\d+\.\d+")
 
 
@@ -43,7 +46,7 @@ def figure_svg(figure: Figure, *, name: str, alt: str) -> str:
     collides; `alt` becomes the accessible name.
     """
     with mpl.rc_context({"svg.hashsalt": name}):
-        return _compact(_save(figure, "svg", {"Date": None, "Creator": None}).decode(), alt)
+        return _compact(_save(figure, "svg", {"Date": None, "Creator": None}).decode(), name, alt)
 
 
 def figure_pdf(figure: Figure) -> bytes:
@@ -57,7 +60,7 @@ def figures_pdf(figures: Sequence[Figure]) -> bytes:
     with PdfPages(buffer, metadata={"CreationDate": None, "Creator": None, "Producer": None}) as pages:
         for figure in figures:
             pages.savefig(figure, transparent=True)
-    return buffer.getvalue()
+    return compact_pdf(buffer.getvalue())
 
 
 def _save(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
@@ -66,15 +69,15 @@ def _save(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
     return buffer.getvalue()
 
 
-def _compact(svg: str, alt: str) -> str:
+def _compact(svg: str, name: str, alt: str) -> str:
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, count=1, flags=re.DOTALL)
     body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", body, count=1, flags=re.DOTALL)
-    body = compact(re.sub(r">\s*\n\s*<", ">\n<", _TAG.sub(_compact_tag, body)))
+    body = re.sub(r">\s*\n\s*<", ">\n<", _TAG.sub(_compact_tag, body)).replace(' version="1.1"', "", 1)
     attributes = (
         f'role="img" aria-label="{escape(alt)}" font-family="{FONTS}" stroke-linejoin="round" stroke-linecap="butt"'
     )
-    return body.replace("<svg ", f"<svg {attributes} ", 1).strip() + "\n"
+    return compact(body.replace("<svg ", f"<svg {attributes} ", 1), name).strip() + "\n"
 
 
 def _compact_tag(match: re.Match[str]) -> str:
@@ -82,8 +85,10 @@ def _compact_tag(match: re.Match[str]) -> str:
     tag = re.sub(r"font: ([^;\"']*?)([\d.]+px) [^;\"]*", _longhand, tag)  # before matplotlib 3.11
     tag = re.sub(r"font-family: [^;\"]*;? ?", "", tag)
     tag = re.sub(r' transform="rotate\(-?0 [^"]*\)"', "", tag)
-    tag = tag.replace("data:image/png;base64,\n", "data:image/png;base64,")
-    return _DATA.sub(lambda m: m[1] + _NUMBER.sub(_round, " ".join(m[2].split())) + m[3], tag)
+    if tag.startswith("<image"):
+        tag = _PNG.sub(lambda m: f"{m[1]}{small_png(m[2])}", tag)
+    places = 1 if tag.startswith(("<use", "<text")) else 2
+    return _DATA.sub(lambda m: m[1] + _NUMBER.sub(lambda n: _rounded(n, places), " ".join(m[2].split())) + m[3], tag)
 
 
 def _longhand(match: re.Match[str]) -> str:
@@ -91,6 +96,6 @@ def _longhand(match: re.Match[str]) -> str:
     return (f"font-weight: {weight}; " if weight else "") + f"font-size: {match[2]}"
 
 
-def _round(match: re.Match[str]) -> str:
-    text = f"{float(match[0]):.2f}".rstrip("0").rstrip(".")
+def _rounded(match: re.Match[str], places: int) -> str:
+    text = f"{float(match[0]):.{places}f}".rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
