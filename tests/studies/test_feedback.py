@@ -15,7 +15,7 @@ from varbench.studies.request import Request, command_line
 
 EXAMPLES, CLASSES, GENERATIONS = 400, 10, 5
 LABELS = np.arange(EXAMPLES) % CLASSES
-PARTS = ("accuracy falls", "diversity falls", "lineages drift apart", "churn goes on")
+PARTS = ("accuracy falls", "diversity falls", "lineages drift apart", "each drifts from its start")
 
 
 def lineages(*, count=8, wrong=(0.1, 0.5), narrow=True, alike=False, frozen=False, dead=0):
@@ -23,7 +23,7 @@ def lineages(*, count=8, wrong=(0.1, 0.5), narrow=True, alike=False, frozen=Fals
 
     Where diversity is to fall, wrong ones are of class 0 for every teacher but nature, else for nature alone; the
     others are of the next class. Lineages that are to be alike are so in the last generation, but for a few examples;
-    those whose churn is to die out are the same in every generation from the first retraining on, but for a few.
+    those that are to stay where they began keep the errors of generation 0, whatever they add.
     """
     shape = (GENERATIONS + 1, len(TEACHERS), count, EXAMPLES)
     found = np.empty(shape, np.int16)
@@ -32,13 +32,16 @@ def lineages(*, count=8, wrong=(0.1, 0.5), narrow=True, alike=False, frozen=Fals
         share = wrong[0] + (wrong[1] - wrong[0]) * (g / GENERATIONS if grown else 0)
         share = wrong[1] if frozen and grown else share
         own = np.random.default_rng([g, t if g else 0, lineage])
+        stay = frozen and grown
         common = np.random.default_rng(
-            [0 if frozen and g else g, t if g else 0, 99 if alike and g == GENERATIONS else lineage]
+            [0 if stay else g, t if g and not stay else 0, 99 if alike and grown and g == GENERATIONS else lineage]
         )
-        off = common.random(EXAMPLES) < share
-        if (alike and g == GENERATIONS) or (frozen and g):
+        place = common.random(EXAMPLES)
+        off = place < share
+        if alike and grown and g == GENERATIONS:
             off ^= own.random(EXAMPLES) < 0.01
         other = np.zeros(EXAMPLES) if narrow == grown and g else (LABELS + 1) % CLASSES
+        other = np.where(stay & (place < wrong[0]), (LABELS + 1) % CLASSES, other)
         found[g, t, lineage] = np.where(off, other, LABELS)
     found[2:, 0, :dead] = -1
     return {
@@ -72,7 +75,11 @@ def test_lineages_that_drift_and_narrow_support_the_claim() -> None:
     assert value(judgement, "feedback_truth", "own, generation 0") == pytest.approx(0.9, abs=0.03)
     assert [c.name for c in judgement.charts] == ["accuracy", "diversity", "drift", "teachers"]
     assert all(len(c.series) <= 6 for c in judgement.charts)
-    assert "accuracy on own labels" in judgement.number
+    assert "on own labels instead of true ones" in judgement.number
+    assert "claimed: " in judgement.number
+    assert value(judgement, "feedback_moved", "true, generation 5") == pytest.approx(0.2, abs=0.05)
+    moved = [value(judgement, "feedback_moved", f"{teacher}, generation 5") for teacher in ("own", "true")]
+    assert value(judgement, "feedback_moved_excess") == pytest.approx(moved[0] - moved[1])
 
 
 @pytest.mark.parametrize(
@@ -81,13 +88,19 @@ def test_lineages_that_drift_and_narrow_support_the_claim() -> None:
         ({"wrong": (0.2, 0.15)}, {PARTS[0], PARTS[2]}),
         ({"narrow": False}, {PARTS[1]}),
         ({"alike": True}, {PARTS[2]}),
-        ({"frozen": True}, {PARTS[3]}),
+        ({"frozen": True, "wrong": (0.5, 0.7)}, {PARTS[3]}),
     ],
 )
 def test_one_prediction_on_its_other_side_contradicts_the_claim(options, broken: set[str]) -> None:
     judgement = judged(**options)
     assert {name for name, held in holds(judgement).items() if held is False} == broken
     assert judgement.verdicts[-1].verdict == "contradicted"
+
+
+def test_retraining_on_true_labels_moves_predictions_as_far_where_own_labels_err_no_more() -> None:
+    held = holds(judged(wrong=(0.2, 0.2)))
+    assert held[PARTS[0]] is not True
+    assert held[PARTS[2]] is not True
 
 
 def test_lineages_that_diverged_are_counted_and_left_out() -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.studies.planted_networks import Readers
 from varbench.analysis.population import PopulationArrays
 from varbench.data import load
-from varbench.studies.claims.shortcuts import STUDY
+from varbench.studies.claims.shortcuts.study import STUDY
 from varbench.studies.study import Evidence, Judgement
 
 RUNS = 16

@@ -66,7 +66,7 @@ STUDIES: dict[str, tuple[str, str]] = {
         "mode collapse is a consequence of the optimization: GANs cover few modes, other ones with every seed",
     ),
     "shortcuts": (
-        "varbench.studies.claims.shortcuts",
+        "varbench.studies.claims.shortcuts.study",
         "models exploit any statistical shortcut that lowers the loss",
     ),
     "shift": (

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from varbench.analysis.charts import Chart, series
 from varbench.stats.estimate import Estimate
 from varbench.studies.claims.feedback.numbers import Along
-from varbench.studies.rules import above, below, percent, told
+from varbench.studies.rules import percent, told
 
 WORDS = {
     "own": "own labels",
@@ -18,14 +18,6 @@ WORDS = {
 """What the next generation is trained on, by teacher."""
 
 SHORT = {"own": "own labels", "drawn": "drawn labels", "half": "half true", "true": "true labels"}
-
-PARTS = {
-    "accuracy falls": "accuracy_change",
-    "diversity falls": "classes_change",
-    "lineages drift apart": "disagreement_ratio",
-    "churn goes on": "churn_excess",
-}
-"""Part of the rule → the measure that decides it."""
 
 SHOWN = 2
 """Recipes in a chart."""
@@ -77,28 +69,7 @@ def truth_chart(along: Mapping[str, Along], references: Mapping[str, Estimate]) 
     )
 
 
-def number(effects: Mapping[str, Mapping[str, Estimate]], kept: float) -> str:
-    """The effect that goes against the claim, where one does; otherwise what the loop costs."""
-    told_as = {
-        "accuracy_change": lambda q: f"{told(q, scale=100, unit='pp')} accuracy on own labels instead of true ones",
-        "classes_change": lambda q: f"{told(q, digits=2)} classes in use on own labels instead of true ones",
-        "disagreement_ratio": lambda q: f"× {told(q, digits=2)}: disagreement of lineages on own labels",
-        "churn_excess": lambda q: f"{told(q, scale=100, unit='pp')} churn at the end, less {kept:g} times the first",
-    }
-    for part in PARTS.values():
-        for label, found in effects.items():
-            q = found[f"feedback_{part}"]
-            holds = below(q, 0.0) if part in ("accuracy_change", "classes_change") else None
-            holds = above(q, 1.0) if part == "disagreement_ratio" else holds
-            holds = above(q, 0.0) if part == "churn_excess" else holds
-            if holds is False:
-                return f"{told_as[part](q)} ({label})"
-    for label, found in effects.items():
-        return f"{told_as['accuracy_change'](found['feedback_accuracy_change'])} ({label})"
-    return ""
-
-
-def headline(along: Mapping[str, Along], effects: Mapping[str, Mapping[str, Estimate]]) -> str:
+def headline(along: Mapping[str, Along]) -> str:
     """The sentence that opens the report."""
     if not along:
         return "No recipe could be measured."

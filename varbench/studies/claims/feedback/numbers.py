@@ -62,6 +62,10 @@ class Lineages:
         """Share of the predictions that differ from the generation before."""
         return paired_churn(self.of(teacher, generation - 1), self.of(teacher, generation), self.labels).changed
 
+    def moved(self, teacher: str) -> Float[np.ndarray, " L"]:
+        """Share of the predictions of the last generation that differ from generation 0."""
+        return paired_churn(self.of(teacher, 0), self.of(teacher, self.generations), self.labels).changed
+
     def in_use(self, teacher: str, generation: int) -> Float[np.ndarray, " L"]:
         """Effective number of classes predicted."""
         return classes_in_use(self.of(teacher, generation), classes=self.classes)
@@ -80,18 +84,16 @@ class Lineages:
                     "disagreement": disagreement(self.of(teacher, g), classes=self.classes),
                     "truth": over_runs(self.truth[g, place], bounds=FRACTION),
                 }
+                if g == self.generations:
+                    row["moved"] = over_runs(self.moved(teacher), n_examples=examples, bounds=FRACTION)
                 if g:
                     row["churn"] = over_runs(self.churn(teacher, g), n_examples=examples, bounds=FRACTION)
                 for measure, estimate in row.items():
                     found.setdefault((f"feedback_{measure}", teacher), []).append((g, estimate))
         return found
 
-    def effects(self, *, kept: float) -> dict[str, Estimate]:
-        """What the rule decides about, lineages matched with themselves.
-
-        Args:
-            kept: Share of the churn of the first retraining that is taken off that of the last.
-        """
+    def effects(self) -> dict[str, Estimate]:
+        """What the rule decides about: own labels against true ones, lineages matched with themselves."""
         last, examples = self.generations, len(self.labels)
         return {
             "feedback_accuracy_change": change(
@@ -99,10 +101,10 @@ class Lineages:
             ),
             "feedback_classes_change": change(self.in_use("true", last), self.in_use("own", last), n_examples=examples),
             "feedback_disagreement_ratio": disagreement_ratio(
-                self.of("own", 0), self.of("own", last), classes=self.classes
+                self.of("true", last), self.of("own", last), classes=self.classes
             ),
-            "feedback_churn_excess": change(
-                kept * self.churn("own", 1), self.churn("own", last), n_examples=examples, bounds=DIFFERENCE
+            "feedback_moved_excess": change(
+                self.moved("true"), self.moved("own"), n_examples=examples, bounds=DIFFERENCE
             ),
         }
 

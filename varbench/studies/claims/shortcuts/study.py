@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
 
 from varbench.analysis.charts import Chart, series
 from varbench.analysis.described import Described
 from varbench.analysis.document import LEVEL
-from varbench.analysis.networks import Networks
-from varbench.data import Dataset, load
 from varbench.data.plants import PLANTS, Plant
-from varbench.measures.predictions import predicted_labels
-from varbench.stats.difference import paired_difference
-from varbench.stats.estimate import Estimate
 from varbench.stats.mean import mean_estimate
-from varbench.stats.spread import sd_estimate
-from varbench.stats.spread_change import signed_root
-from varbench.studies.parting import NOISE_REMOVED, parting, spread_change
-from varbench.studies.planted import chance_of, plant_of, planted_population, small_cases
+from varbench.studies.claims.shortcuts.measured import (
+    Measured,
+    added,
+    imperfect,
+    loss_gain,
+    measured,
+    over_chance,
+    paired,
+    sd,
+)
+from varbench.studies.parting import NOISE_REMOVED, parting
+from varbench.studies.planted import chance_of, planted_population, small_cases
 from varbench.studies.rules import HOLM, below, decided, deciding, percent, told, weigh
 from varbench.studies.study import (
     Arrays,
@@ -46,46 +47,6 @@ LEAST = 0.01
 WORDS = {"patch": "background pixel", "group": "group by its proxies", "scanner": "trace of the scanner"}
 
 
-@dataclass(frozen=True)
-class Measured:
-    """One population with its plant, run by run: NaN for a run that diverged.
-
-    Attributes:
-        amount: Chance of the typical value in training.
-        right: Accuracy on the whole test set with the typical value everywhere.
-        turned: Which run is right on which of the same examples with another value; False for a run that diverged.
-        inside: Accuracy on the test set as the training set is.
-        loss: Loss on the training set at the end, in nats.
-    """
-
-    evidence: Evidence
-    amount: float
-    right: Float[np.ndarray, " R"]
-    turned: Bool[np.ndarray, "R E"]
-    inside: Float[np.ndarray, " R"]
-    loss: Float[np.ndarray, " R"]
-
-    @property
-    def wrong(self) -> Float[np.ndarray, " R"]:
-        """Accuracy on the test set with another value everywhere."""
-        return np.where(np.isfinite(self.right), self.turned.mean(axis=1), np.nan)
-
-    @property
-    def correct(self) -> tuple[Bool[np.ndarray, "r E"], Bool[np.ndarray, "r E"]]:
-        """Which of the runs that finished is right on which example, in distribution and with the plant turned."""
-        there = np.isfinite(self.right)
-        return self.evidence.arrays.correct[there], self.turned[there]
-
-    @property
-    def reliance(self) -> Float[np.ndarray, " R"]:
-        """Accuracy that depends on what the plant says."""
-        return self.right - self.wrong
-
-    def at(self, values: Float[np.ndarray, " R"]) -> Float[np.ndarray, " r"]:
-        """The values of the runs that finished."""
-        return values[np.isfinite(values)]
-
-
 def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[PopulationPlan, ...]:
     plans = []
     for case in cases:
@@ -97,7 +58,7 @@ def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[Populat
 
 
 def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) -> Judgement:
-    found = _measured(evidence)
+    found = measured(evidence)
     verdicts = decided({base: _parts(base, plants) for base, plants in found.items()})
     return Judgement(
         verdicts,
@@ -108,77 +69,6 @@ def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) 
     )
 
 
-def _measured(evidence: Mapping[str, Evidence]) -> dict[str, dict[Plant, list[Measured]]]:
-    """Data set → plant → its populations, the one whose plant says nothing first."""
-    found: dict[str, dict[Plant, list[Measured]]] = {}
-    shared: dict[str, Networks | None] = {}
-    for e in evidence.values():
-        base, plant, amount = plant_of(e.plan)
-        # Populations of one data set have the same networks; those of the first one serve all, compiled once.
-        networks = shared.setdefault(base, e.arrays.networks)
-        found.setdefault(base, {}).setdefault(plant, []).append(_measure(e, networks, load(base), plant, amount))
-    for plants in found.values():
-        for populations in plants.values():
-            populations.sort(key=lambda m: m.amount)
-    return found
-
-
-def _measure(e: Evidence, networks: Networks | None, dataset: Dataset, plant: Plant, amount: float) -> Measured:
-    labels, usable, weights = dataset.y_test, e.arrays.usable & e.arrays.usable_weights, e.arrays.weights
-    typical = plant.typical(labels, classes=dataset.classes)
-    other = plant.others(labels, classes=dataset.classes)
-
-    def correct(said: np.ndarray) -> Bool[np.ndarray, "R E"]:
-        return _correct_on(networks, weights, plant.put(dataset, dataset.x_test, said), labels, usable)
-
-    known = usable & (networks is not None) & (weights is not None)
-    right = np.where(known, correct(typical).mean(axis=1), np.nan)
-    loss = e.arrays.train_loss if e.arrays.train_loss is not None else np.full(len(usable), np.nan)
-    inside, loss = (np.where(usable, values, np.nan) for values in (e.arrays.accuracy, loss))
-    return Measured(e, amount, right, correct(other), inside, loss)
-
-
-def _correct_on(
-    networks: Networks | None,
-    weights: Float[np.ndarray, "R P"] | None,
-    x: Shaped[np.ndarray, "E ..."],
-    labels: np.ndarray,
-    usable: Bool[np.ndarray, " R"],
-) -> Bool[np.ndarray, "R E"]:
-    found = np.zeros((len(usable), len(labels)), bool)
-    if usable.any() and weights is not None and networks is not None:
-        found[usable] = predicted_labels(networks.logits_on(weights[usable], x)) == labels
-    return found
-
-
-def _paired(first: Float[np.ndarray, " R"], second: Float[np.ndarray, " R"], n_examples: int | None) -> Estimate:
-    """Mean of second − first over the runs that finished in both, matched by their levels."""
-    both = np.isfinite(first) & np.isfinite(second)
-    return paired_difference(first[both], second[both], level=LEVEL, n_examples=n_examples).estimate
-
-
-def _sd(values: Float[np.ndarray, " r"], n_examples: int, *, least: float = 0.0) -> Estimate:
-    return sd_estimate(values, level=LEVEL, n_examples=n_examples, values_in=(least, 1.0))
-
-
-def _over_chance(populations: Sequence[Measured], m: Measured) -> Estimate:
-    return _paired(populations[0].reliance, m.reliance, m.evidence.arrays.n_examples)
-
-
-def _loss_gain(populations: Sequence[Measured], m: Measured) -> Estimate:
-    return _paired(populations[0].loss, m.loss, None)
-
-
-def _added(m: Measured) -> Estimate:
-    """SD of the true accuracy that turning the plant adds over runs."""
-    return signed_root(spread_change(*m.correct))
-
-
-def _imperfect(populations: Sequence[Measured]) -> Measured | None:
-    """The most predictive plant that is not always right: in distribution it leaves errors to make."""
-    return next((m for m in reversed(populations[1:]) if m.amount < 1.0), None)
-
-
 def _parts(base: str, plants: Mapping[Plant, Sequence[Measured]]) -> list[Part]:
     rules = (_exploited, _graded, _underspecified)
     return [rule(base, plant, populations) for plant, populations in plants.items() for rule in rules]
@@ -186,11 +76,11 @@ def _parts(base: str, plants: Mapping[Plant, Sequence[Measured]]) -> list[Part]:
 
 def _exploited(base: str, plant: Plant, populations: Sequence[Measured]) -> Part:
     name = f"{plant.name}: exploited"
-    lowering = [m for m in populations[1:] if below(_loss_gain(populations, m), 0.0)]
+    lowering = [m for m in populations[1:] if below(loss_gain(populations, m), 0.0)]
     if not lowering:
         text = f"The {WORDS[plant.name]} does not clearly lower the training loss at any chance."
         return Part(name, None, text)
-    found = [(m.amount, _over_chance(populations, m)) for m in lowering]
+    found = [(m.amount, over_chance(populations, m)) for m in lowering]
     amount, least = min(found, key=lambda row: np.inf if row[1].value is None else row[1].value)
     text = (
         f"Where the {WORDS[plant.name]} lowers the training loss (right with chance "
@@ -215,7 +105,7 @@ def _graded(base: str, plant: Plant, populations: Sequence[Measured]) -> Part:
     if len(populations) < 3:
         return Part(name, None, "Fewer than two chances above the one that says nothing were tried.")
     weakest, strongest = populations[1], populations[-1]
-    gap = _paired(weakest.reliance, strongest.reliance, strongest.evidence.arrays.n_examples)
+    gap = paired(weakest.reliance, strongest.reliance, strongest.evidence.arrays.n_examples)
     moved = told(gap, scale=100, unit="pp")
     text = (
         f"Reliance on the {WORDS[plant.name]} changes by {moved} "
@@ -228,7 +118,7 @@ def _graded(base: str, plant: Plant, populations: Sequence[Measured]) -> Part:
 
 def _underspecified(base: str, plant: Plant, populations: Sequence[Measured]) -> Part:
     name = f"{plant.name}: runs part out of distribution"
-    m = _imperfect(populations)
+    m = imperfect(populations)
     if m is None:
         return Part(name, None, "No chance below 1 was tried.")
     n = m.evidence.arrays.n_examples
@@ -253,14 +143,14 @@ def _estimates(found: Mapping[str, Mapping[Plant, Sequence[Measured]]]) -> list[
                 reliance, wrong = m.at(m.reliance), m.at(m.wrong)
                 rows += [
                     Named(e, "reliance", None, mean_estimate(reliance, level=LEVEL, n_examples=n)),
-                    Named(e, "reliance_sd", None, _sd(reliance, n, least=-1.0)),
+                    Named(e, "reliance_sd", None, sd(reliance, n, least=-1.0)),
                     Named(e, "accuracy_turned", None, mean_estimate(wrong, level=LEVEL, n_examples=n)),
-                    Named(e, "accuracy_turned_sd", None, _sd(wrong, n)),
-                    Named(e, "spread_added_turned", None, _added(m)),
+                    Named(e, "accuracy_turned_sd", None, sd(wrong, n)),
+                    Named(e, "spread_added_turned", None, added(m)),
                 ]
                 if m is not populations[0]:
-                    rows.append(Named(e, "reliance_over_chance", None, _over_chance(populations, m)))
-                    rows.append(Named(e, "train_loss_change", None, _loss_gain(populations, m)))
+                    rows.append(Named(e, "reliance_over_chance", None, over_chance(populations, m)))
+                    rows.append(Named(e, "train_loss_change", None, loss_gain(populations, m)))
     return rows
 
 
@@ -268,7 +158,7 @@ def _headline(found: Mapping[str, Mapping[Plant, Sequence[Measured]]], verdicts:
     lines = []
     for base, plants in found.items():
         told_of = [
-            f"{told(_over_chance(p, p[-1]), scale=100, digits=0, unit='pp')} on the {WORDS[plant.name]}"
+            f"{told(over_chance(p, p[-1]), scale=100, digits=0, unit='pp')} on the {WORDS[plant.name]}"
             for plant, p in plants.items()
             if len(p) > 1
         ]
@@ -315,21 +205,21 @@ def _reliance_chart(found: Mapping[str, Mapping[Plant, Sequence[Measured]]]) -> 
 
 
 def _spread_chart(found: Mapping[str, Mapping[Plant, Sequence[Measured]]]) -> Chart:
-    inside, turned, independent, added = [], [], [], []
+    inside, turned, independent, grown = [], [], [], []
     for base, plants in found.items():
         for plant, populations in plants.items():
-            m = _imperfect(populations)
+            m = imperfect(populations)
             if m is None:
                 continue
             row, n = f"{base} · {plant.name} {100 * m.amount:.3g} %", m.evidence.arrays.n_examples
-            inside.append((row, _sd(m.at(m.inside), n)))
-            turned.append((row, _sd(m.at(m.wrong), n)))
+            inside.append((row, sd(m.at(m.inside), n)))
+            turned.append((row, sd(m.at(m.wrong), n)))
             independent.append((row, independent_sd(m.correct[1])))
-            added.append(f"{row} {told(_added(m), scale=100, digits=2, unit='pp')}")
+            grown.append(f"{row} {told(added(m), scale=100, digits=2, unit='pp')}")
     caption = (
         "The third mark is the spread that the same errors would give if runs made them on examples independently. "
-        f"With that taken out, turning the plant adds: {'; '.join(added)}."
-        if added
+        f"With that taken out, turning the plant adds: {'; '.join(grown)}."
+        if grown
         else ""
     )
     return Chart(
