@@ -32,7 +32,7 @@ bench-smoke: $(VENV)/.run-$(GPU) ## The same path with a few short runs: proves 
 reference: $(VENV)/.run-$(GPU) ## Run every study again and replace the committed reference report.
 	@$(BIN)/varbench run all --budget standard --out runs/reference --report reports/reference
 
-bench-speed: $(SPEED)/.made ## Race varbench against PyTorch and plain JAX (in an environment of its own).
+bench-speed: $(SPEED)/.made ## Race varbench against its peers, write reports/speed (in an environment of its own).
 	@$(SPEED)/bin/python -m benchmarks.speed --platform $(if $(EXTRA),gpu,cpu) $(ARGS)
 
 test: $(VENV)/.dev ## Set up and run the tests.

@@ -8,9 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from benchmarks.speed import analysis_race
+from benchmarks.speed.analysis import CASES
+from benchmarks.speed.analysis_race import AnalysisRow, Timed
 from benchmarks.speed.arms import ARMS
+from benchmarks.speed.bars import bars
+from benchmarks.speed.overheads import Clock, shares
 from benchmarks.speed.race import Result, parity, race
 from benchmarks.speed.report import knee, row_of, table, write
 from benchmarks.speed.tasks import TASKS, step_bytes, step_flops
@@ -90,10 +96,110 @@ def test_a_gpu_is_bound_by_the_traffic_of_weights_where_that_takes_longer() -> N
 
 def test_a_task_for_gpus_is_passed_over_on_a_cpu(tmp_path: Path) -> None:
     assert TASKS["cnn-bf16"].on("cpu").runs == ()
-    words = [sys.executable, "-m", "benchmarks.speed", "--tasks", "cnn-bf16", "--runs", "4", "--out", str(tmp_path)]
+    words = [
+        sys.executable,
+        "-m",
+        "benchmarks.speed",
+        "--parts",
+        "training",
+        "--tasks",
+        "cnn-bf16",
+        "--runs",
+        "4",
+        "--out",
+        str(tmp_path),
+    ]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert "preparing" not in done.stderr
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_peer_of_the_analysis_computes_the_same_numbers(name: str) -> None:
+    case = CASES[name]
+    inputs = case.inputs(6)
+    ours = case.answer(inputs)
+    assert np.isfinite(ours).all()
+    for peer in case.peers:
+        np.testing.assert_allclose(peer.answer(inputs), ours, rtol=0, atol=case.tolerance)
+
+
+def test_a_race_of_the_analysis_scales_by_pairs_and_names_who_computes_something_else(monkeypatch) -> None:
+    told = {None: 0.5, 0: 3.0, 1: 4.0}
+
+    def process(name: str, runs: int, peer: int | None = None) -> dict[str, float]:
+        return {"seconds": told[peer], "peak": 2**20, "difference": 0.0 if peer != 1 else 0.1}
+
+    monkeypatch.setattr(analysis_race, "_process", process)
+    rows, wrong = analysis_race.analysis_race("disagreement", LIMITS, say=lambda line: None, runs=[1_000, 2_001])
+    assert [row.runs for row in rows] == [1_000, 2_001]
+    assert rows[0].loops_ratio == rows[0].ratio == 6.0
+    assert rows[1].peers[0].seconds == pytest.approx(3.0 * (2_001 * 2_000) / (1_000 * 999))
+    assert rows[0].share == pytest.approx(4 * 1_000 * 10_000 / 1e10 / 0.5)
+    (sentence,) = wrong
+    assert "scikit-learn are 0.1 off" in sentence
+    assert analysis_race.slope(rows, "disagreement") == 0.0
+
+
+def test_the_parts_of_a_run_add_up_and_each_counts_for_itself(monkeypatch) -> None:
+    now = iter(range(100))
+    monkeypatch.setattr("benchmarks.speed.overheads.time.perf_counter", lambda: float(next(now)))
+    clock = Clock()
+    with clock.part("outer"):
+        assert list(clock.stepped("inner", lambda: iter_of(2))()) == [0, 1]
+    assert clock.parts == {"inner": 3.0, "outer": 4.0}  # three times asked, the last time in vain
+
+
+def iter_of(n: int):
+    yield from range(n)
+
+
+def test_shares_leave_out_what_training_is() -> None:
+    found = shares({"training": 60.0, "compiling": 20.0, "analysis": 10.0, "report": 6.0, "store": 4.0})
+    assert found["store"] == pytest.approx(0.04)
+    assert found["beside training"] == pytest.approx(0.20)
+    assert found["beside training, analysis and report"] == pytest.approx(0.04)
+
+
+def test_bars_are_judged_by_what_was_measured(tmp_path: Path) -> None:
+    peer = Timed("loops", 400.0, 1_000, 2**28, 0.0, loops=True)
+    rows = [
+        AnalysisRow("disagreement", "mean", runs, Timed("varbench", seconds, runs, 2**29), (peer,), 0.1, 400.0, 400.0)
+        for runs, seconds in ((1_000, 1.0), (10_000, 100.0))
+    ]
+    answers = {"python -c 'import varbench'": 0.05, "varbench --help": 0.4}
+    beside = {
+        "study": "s",
+        "budget": "standard",
+        "parts": {"training": 80.0, "report": 18.0, "store": 2.0},
+        "answers": answers,
+        "curves": {"with": 1.1, "without": 1.0},
+        "probe": 3.0,
+        "memory": {"64": {"stored": 1, "training": 2, "analysis": 3}},
+    }
+    found = {bar.what: bar.reached for bar in bars([], rows, beside)}
+    assert found["Mean disagreement of 10,000 runs with its interval in seconds"] is False
+    assert found["… linear in the runs (power ≤ 1.15)"] is False
+    assert found["Analysis of 1,000 runs ≥ 100 × as fast as published loops"] is True
+    assert found["All but training, analysis and report ≤ 3 % of a standard run"] is True
+    assert found["All but training ≤ 15 %"] is False
+    assert found["varbench --help ≤ 0.3 s"] is False
+    assert found["import varbench ≤ 0.1 s, the interpreter included"] is True
+    about = {"platform": "cpu", "kind": "cpu", "processor": "x", "cores": 2, "versions": {"jax": "1"}, "started": "now"}
+    write([], LIMITS, about, [], tmp_path, analysis=rows, beside=beside, left_out=["training: mlp-512."])
+    page = (tmp_path / "report.md").read_text()
+    assert "4 of 8 reached." in page
+    assert "| loops | 400* |" in page
+    assert "training: mlp-512." in page
+    assert (tmp_path / "analysis.svg").exists()
+    assert (tmp_path / "overheads.svg").exists()
+
+
+def test_an_arm_that_trains_one_by_one_is_timed_once_for_a_task() -> None:
+    task = dataclasses.replace(TASKS["mlp-32"], steps=5, sample=1)
+    each = Result("jax", 1.0, (2.0, 3.0), (0.9,), 1)
+    (found,) = race(task, 8, ["jax"], platform="cpu", repeats=1, say=lambda line: None, known={"jax": each})
+    assert found.seconds == (16.0, 24.0)
 
 
 def test_the_command_explains_itself() -> None:

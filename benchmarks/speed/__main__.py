@@ -4,6 +4,10 @@
     python -m benchmarks.speed --platform gpu            # those of a GPU, in an environment that has one
     python -m benchmarks.speed --tasks mlp-32 --runs 64  # one race
 
+Three parts: `overheads` is what a standard run spends beside training, `analysis` is held against the loops of
+published codes and libraries, and `training` against PyTorch and plain JAX. No race starts later than --minutes after
+the first; what is left out is named.
+
 The arms of a race train the same network on the same data with the same batch size, steps and optimizer, each in a
 process of its own. They take turns; medians over the rounds are compared. Time to compile is reported apart.
 """
@@ -12,14 +16,21 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from benchmarks.speed.analysis import CASES
+from benchmarks.speed.analysis_race import AnalysisRow, analysis_race
 from benchmarks.speed.arms import ARMS
 from benchmarks.speed.ceilings import ceilings
-from benchmarks.speed.race import parity, race
+from benchmarks.speed.overheads import BUDGET, STUDY, overheads
+from benchmarks.speed.race import Result, parity, race
 from benchmarks.speed.report import Row, machine, row_of, table, write
 from benchmarks.speed.tasks import TASKS
+
+PARTS = ("overheads", "analysis", "training")
 
 
 def main() -> None:
@@ -27,25 +38,57 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.speed", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--parts", nargs="+", choices=PARTS, help="by default all on a CPU, training on a GPU")
+    parser.add_argument("--minutes", type=float, default=16.0, help="no race starts later (default 16)")
+    parser.add_argument("--study", default=STUDY, help=f"the standard run of the overheads (default {STUDY})")
+    parser.add_argument("--budget", default=BUDGET, help=f"its budget (default {BUDGET})")
     parser.add_argument("--platform", choices=("cpu", "gpu"), default="cpu", help="what the races are run on")
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS), metavar="TASK", help=", ".join(TASKS))
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS), metavar="ARM", help=", ".join(ARMS))
-    parser.add_argument("--runs", nargs="+", type=int, help="numbers of runs, in place of the task's own")
+    parser.add_argument("--runs", nargs="+", type=int, help="numbers of runs, in place of those of each race")
     parser.add_argument("--repeats", type=int, default=3, help="rounds in which every arm has its turn (default 3)")
     parser.add_argument("--out", type=Path, default=Path("reports/speed"), help="folder for table, JSON and figure")
     given = parser.parse_args()
 
     names = list(dict.fromkeys([*given.arms, "varbench"]))
+    started, folder = time.monotonic(), given.out / given.platform
+    parts = given.parts or (PARTS if given.platform == "cpu" else ("training",))
     say(f"measuring what this {given.platform} can do")
-    limits, rows, wrong = ceilings(given.platform), list[Row](), list[str]()
+    limits, rows, analysis = ceilings(given.platform), list[Row](), list[AnalysisRow]()
+    wrong, left_out = list[str](), list[str]()
     about = machine(given.platform) | {"started": datetime.now(UTC).isoformat(timespec="seconds")}
-    for name in given.tasks:
+    beside: dict[str, Any] | None = None
+
+    def late(what: str) -> bool:
+        if time.monotonic() - started < 60 * given.minutes:
+            return False
+        left_out.append(f"{what}.")
+        return True
+
+    def written() -> None:
+        write(rows, limits, about, wrong, folder, analysis=analysis, beside=beside, left_out=left_out)
+
+    if "overheads" in parts:
+        beside = overheads(say=say, study=given.study, budget=given.budget)
+        written()
+    for name in CASES if "analysis" in parts else ():
+        if late(f"analysis: {name}"):
+            continue
+        found, sentences = analysis_race(name, limits, say=say, runs=given.runs)
+        analysis += found
+        wrong += sentences
+        written()
+    for name in given.tasks if "training" in parts else ():
         task = TASKS[name].on(given.platform)
+        known: dict[str, Result] = {}
         for runs in (given.runs or task.runs) if task.runs else ():
-            results = race(task, runs, names, platform=given.platform, repeats=given.repeats, say=say)
+            if late(f"training: {name}, {runs:,} runs"):
+                continue
+            results = race(task, runs, names, platform=given.platform, repeats=given.repeats, say=say, known=known)
             wrong += [f"{name}, {runs} runs: {sentence}" for sentence in parity(results)]
             rows.append(row_of(task, runs, results, limits, platform=given.platform))
-            write(rows, limits, about, wrong, given.out / given.platform)
+            written()
+    written()
     print(table(rows, limits))
     for sentence in wrong:
         print(sentence, file=sys.stderr)

@@ -50,7 +50,16 @@ class Result:
         return median(self.seconds)
 
 
-def race(task: Task, runs: int, names: list[str], *, platform: str, repeats: int, say: Any) -> list[Result]:
+def race(
+    task: Task,
+    runs: int,
+    names: list[str],
+    *,
+    platform: str,
+    repeats: int,
+    say: Any,
+    known: dict[str, Result] | None = None,
+) -> list[Result]:
     """Race arms on one task and number of runs.
 
     Args:
@@ -60,6 +69,8 @@ def race(task: Task, runs: int, names: list[str], *, platform: str, repeats: int
         platform: "cpu" or "gpu".
         repeats: Rounds; in each round every arm has its turn.
         say: Called with a line of progress.
+        known: Arms that train one run after another and were timed in full beside another number of runs of this task:
+            theirs is scaled, not timed again. What is timed here is added.
 
     Returns:
         A result per arm that makes sense here, failed ones included.
@@ -70,6 +81,9 @@ def race(task: Task, runs: int, names: list[str], *, platform: str, repeats: int
         for name in names:
             arm = ARMS[name]
             if not _fits(arm, task, runs, platform):
+                continue
+            if known is not None and name in known:
+                results.append(_scaled(known[name], runs))
                 continue
             say(f"{task.name}, {runs} runs: preparing {arm.label}")
             team = _Team(name, arm, task, runs, platform=platform, arrays=arrays)
@@ -86,13 +100,19 @@ def race(task: Task, runs: int, names: list[str], *, platform: str, repeats: int
                     times[name].append(team.train())
             for name, team in teams.items():
                 trained = len(team.accuracies)
-                results.append(
-                    Result(name, team.prepared, tuple(times[name]), tuple(team.accuracies), trained, team.failed)
-                )
+                result = Result(name, team.prepared, tuple(times[name]), tuple(team.accuracies), trained, team.failed)
+                results.append(result)
+                if known is not None and ARMS[name].one_by_one and not team.failed and runs >= team.full_sample:
+                    known[name] = dataclasses.replace(result, seconds=tuple(s / runs for s in result.seconds))
         finally:
             for team in teams.values():
                 team.stop()
     return results
+
+
+def _scaled(each: Result, runs: int) -> Result:
+    """The result of an arm, known for a single run, for so many."""
+    return dataclasses.replace(each, seconds=tuple(runs * seconds for seconds in each.seconds))
 
 
 def parity(results: list[Result]) -> list[str]:
@@ -135,7 +155,8 @@ class _Team:
         cores = len(os.sched_getaffinity(0))
         self.failed, self.accuracies, self.prepared = "", list[float](), 0.0
         members = min(arm.processes, cores) if arm.processes > 1 else 1
-        wanted = min(runs, task.sample * members) if arm.one_by_one else runs
+        self.full_sample = task.sample * members
+        wanted = min(runs, self.full_sample) if arm.one_by_one else runs
         shares = [wanted // members + (i < wanted % members) for i in range(members)]
         self._scale = runs / wanted
         self._workers: list[subprocess.Popen[str]] = []

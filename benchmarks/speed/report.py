@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.speed.analysis_race import AnalysisRow
 from benchmarks.speed.arms import ARMS
+from benchmarks.speed.bars import bars, bars_table
+from benchmarks.speed.other_tables import (
+    ANALYSIS_EXPLAINED,
+    analysis_figure,
+    analysis_table,
+    overheads_figure,
+    overheads_text,
+)
 from benchmarks.speed.race import Result
 from benchmarks.speed.tasks import Task, step_bytes, step_flops
 
@@ -129,32 +138,76 @@ def arms_table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def write(rows: list[Row], limits: dict[str, float], about: dict[str, Any], wrong: list[str], folder: Path) -> None:
-    """Write `speed.json`, `README.md` and `throughput.svg` into a folder."""
+def write(
+    rows: list[Row],
+    limits: dict[str, float],
+    about: dict[str, Any],
+    wrong: list[str],
+    folder: Path,
+    *,
+    analysis: list[AnalysisRow] | None = None,
+    beside: dict[str, Any] | None = None,
+    left_out: list[str] | None = None,
+) -> None:
+    """Write `speed.json`, `report.md` and the figures into a folder.
+
+    Args:
+        rows: Races of training.
+        limits: What the machine can do.
+        about: The machine.
+        wrong: Sentences on arms that trained, or peers that computed, something else.
+        folder: Where to.
+        analysis: Races of the analysis.
+        beside: From `overheads`, or None.
+        left_out: Races for which no time was left.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    analysis, left_out = analysis or [], left_out or []
+    reached = bars(rows, analysis, beside)
     document = {
         "machine": about,
         "limits": limits,
+        "bars": [dataclasses.asdict(bar) for bar in reached],
         "races": [dataclasses.asdict(row) for row in rows],
+        "analysis": [dataclasses.asdict(row) for row in analysis],
+        "overheads": beside,
         "not comparable": wrong,
+        "left out": left_out,
     }
     (folder / "speed.json").write_text(json.dumps(document, indent=1) + "\n")
     command = f"python -m benchmarks.speed --platform {about['platform']}"
+    training = [
+        "## Training",
+        table(rows, limits),
+        EXPLAINED,
+        "### Seconds of every arm",
+        arms_table(rows),
+        "* scaled from fewer runs: the arm trains one after another.",
+        "![Throughput](throughput.svg)",
+    ]
     parts = [
         f"# Speed on a {about['platform'].upper()}",
         f"{about['kind']}, {about['cores']} cores; {about['processor']}. {about['started'][:10]}. Versions: "
         + ", ".join(f"{name} {version}" for name, version in about["versions"].items())
         + f". Made by `{command}`.",
-        table(rows, limits),
-        EXPLAINED,
-        "## Seconds of every arm",
-        arms_table(rows),
-        "* scaled from fewer runs: the arm trains one after another.",
+        *(["## Bars", bars_table(reached)] if reached else []),
+        *(training if rows else []),
+        *(
+            ["## Analysis", analysis_table(analysis), ANALYSIS_EXPLAINED, "![Analysis](analysis.svg)"]
+            if analysis
+            else []
+        ),
+        *(["## Beside training", overheads_text(beside), "![A standard run](overheads.svg)"] if beside else []),
         *(["## Not comparable", *wrong] if wrong else []),
-        "![Throughput](throughput.svg)",
+        *(["## Left out, for want of time", *left_out] if left_out else []),
     ]
-    (folder / "README.md").write_text("\n\n".join(parts) + "\n")
-    _figure(rows, folder / "throughput.svg")
+    (folder / "report.md").write_text("\n\n".join(parts) + "\n")
+    if rows:
+        _figure(rows, folder / "throughput.svg")
+    if analysis:
+        analysis_figure(analysis, folder / "analysis.svg")
+    if beside:
+        overheads_figure(beside, folder / "overheads.svg")
 
 
 def machine(platform: str) -> dict[str, Any]:

@@ -1,0 +1,258 @@
+"""What a standard run spends beside training, how long the command takes to answer, and memory against runs.
+
+python -m benchmarks.speed.overheads run STUDY BUDGET     # one process: seconds of each part as a line of JSON
+python -m benchmarks.speed.overheads memory RUNS
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+STUDY, BUDGET = "identical-pipelines", "standard"
+RUNS = (64, 256, 1024, 4096)
+"""Numbers of runs whose peak memory is measured, on a few steps of mlp-32."""
+MEMORY_STEPS = 20
+ANSWERS = {
+    "python -c pass": ("-c", "pass"),
+    "python -c 'import varbench'": ("-c", "import varbench"),
+    "varbench --help": ("-m", "varbench", "--help"),
+    "varbench run --help": ("-m", "varbench", "run", "--help"),
+}
+TIMES = 9
+
+OF_TRAINING = ("training", "compiling")
+"""Parts that are the training itself: what is compiled is what trains."""
+AFTERWARDS = ("analysis", "report")
+
+
+def overheads(*, say: Callable[[str], None], study: str = STUDY, budget: str = BUDGET) -> dict[str, Any]:
+    """All of it.
+
+    Returns:
+        `study`, `budget`, `parts` (seconds), `curves` and `probe` (seconds beside those of the training they belong
+        to), `answers` (seconds by command) and `memory` (bytes by number of runs).
+    """
+    found: dict[str, Any] = {"study": study, "budget": budget}
+    say("how long commands take to answer")
+    found["answers"] = {name: _answer(words) for name, words in ANSWERS.items()}
+    say(f"parts of a run of {study}, budget {budget}")
+    found |= _process("run", study, budget)
+    found["memory"] = {}
+    for runs in RUNS:
+        say(f"peak memory of {runs:,} runs")
+        found["memory"][str(runs)] = _process("memory", str(runs))
+    return found
+
+
+def shares(parts: dict[str, float]) -> dict[str, float]:
+    """Share of the whole of each part, of all beside training, and of all beside training, analysis and report."""
+    total = sum(parts.values())
+    beside = total - sum(parts.get(name, 0.0) for name in OF_TRAINING)
+    return {
+        **{name: seconds / total for name, seconds in parts.items()},
+        "beside training": beside / total,
+        "beside training, analysis and report": (beside - sum(parts.get(n, 0.0) for n in AFTERWARDS)) / total,
+    }
+
+
+def _answer(words: tuple[str, ...]) -> float:
+    seconds = []
+    for _ in range(TIMES):
+        started = time.perf_counter()
+        subprocess.run([sys.executable, *words], stdout=subprocess.DEVNULL, check=True)
+        seconds.append(time.perf_counter() - started)
+    return median(seconds)
+
+
+def _process(*words: str) -> dict[str, Any]:
+    environment = dict(os.environ) | {"JAX_PLATFORMS": "cpu"}
+    started = time.time()
+    told = subprocess.run(
+        [sys.executable, "-m", "benchmarks.speed.overheads", *words, repr(started)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=True,
+        env=environment,
+    )
+    return json.loads(told.stdout.splitlines()[-1])
+
+
+class Clock:
+    """Seconds spent in named parts, each without those inside it."""
+
+    def __init__(self) -> None:
+        self.parts = dict[str, float]()
+        self._open = list[list[float]]()
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Time what is inside; parts within it count for themselves."""
+        started = time.perf_counter()
+        self._open.append([0.0])
+        try:
+            yield
+        finally:
+            took = time.perf_counter() - started
+            (inner,) = self._open.pop()
+            self.parts[name] = self.parts.get(name, 0.0) + took - inner
+            if self._open:
+                self._open[-1][0] += took
+
+    def timed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, its time counted."""
+
+        def call(*given: Any, **named: Any) -> Any:
+            with self.part(name):
+                return function(*given, **named)
+
+        return call
+
+    def stepped(self, name: str, function: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+        """The generator function, its time counted while it is asked for the next value."""
+
+        def call(*given: Any, **named: Any) -> Iterator[Any]:
+            steps = function(*given, **named)
+            try:
+                while True:
+                    with self.part(name):
+                        try:
+                            value = next(steps)
+                        except StopIteration:
+                            return
+                    yield value
+            finally:
+                steps.close()  # type: ignore[attr-defined]
+
+        return call
+
+
+def _run(study: str, budget: str, started: float) -> dict[str, Any]:
+    """A run with its report as `varbench run --report` makes it, cut into parts."""
+    clock = Clock()
+    imported = time.time() - started
+    with clock.part("imports"):
+        from varbench.cli.progress import shown
+        from varbench.report import render
+        from varbench.store import PopulationStore
+        from varbench.studies import execute as execution
+        from varbench.studies.judge import judge
+        from varbench.studies.registry import studies
+        from varbench.studies.request import Request
+        from varbench.training.devices import prepare
+        from varbench.training.engine import Engine
+    with clock.part("planning"):
+        prepare()
+        request = Request(studies([study]), budget, None, None, {})
+        jobs = execution.jobs_of(request)
+    # Assigned to the classes, so that what is timed is the code that every user runs.
+    Engine.train = clock.stepped("training", Engine.train)  # type: ignore[method-assign]
+    execution.ready_in_turn = clock.stepped("compiling", execution.ready_in_turn)  # type: ignore[assignment]
+    PopulationStore.create = clock.timed("store", PopulationStore.create)  # type: ignore[method-assign]
+    for name in ("commit", "publish"):
+        setattr(PopulationStore, name, clock.timed("store", getattr(PopulationStore, name)))
+    told = [0.0]
+    with tempfile.TemporaryDirectory() as folder, shown(quiet=False) as show:
+
+        def listen(moment: Any) -> None:
+            begun = time.perf_counter()
+            show(moment)
+            told[0] += time.perf_counter() - begun
+
+        out = Path(folder) / "run"
+        with clock.part("the rest of the run"):
+            execution.execute(request, jobs, out, command="", listen=listen)
+        with clock.part("analysis"):
+            document = judge(out)
+        with clock.part("report"):
+            render(document, Path(folder) / "report")
+    clock.parts["imports"] += imported
+    clock.parts["progress"] = told[0]
+    clock.parts["training"] -= told[0]  # it is told from within
+    return {"parts": clock.parts, **_curves_and_probe(jobs[0])}
+
+
+def _curves_and_probe(job: Any, *, rounds: int = 3) -> dict[str, Any]:
+    """Seconds of training with and without the points of the curves, in turns; and of the timed probe of strategies."""
+    from varbench.training.engine import Engine
+    from varbench.training.probe import fastest_strategy
+
+    class Bare(Engine):
+        checkpoints = property(lambda self: (self.steps,))  # type: ignore[assignment]
+
+    plan = job.plan
+    blocks = list(enumerate(job.engine().blocks_of(plan.design.levels)))
+    engines = [kind(plan.recipe, job.dataset, job.strategy).on_devices(len(blocks)) for kind in (Engine, Bare)]
+    seconds: list[list[float]] = [[], []]
+    for i in range(rounds + 1):
+        for own, engine in zip(seconds, engines, strict=True):
+            begun = time.perf_counter()
+            list(engine.train(blocks))
+            if i:
+                own.append(time.perf_counter() - begun)
+    begun = time.perf_counter()
+    fastest_strategy(plan.recipe, job.dataset)
+    return {
+        "curves": {"with": median(seconds[0]), "without": median(seconds[1])},
+        "probe": time.perf_counter() - begun,
+    }
+
+
+def _memory(runs: int) -> dict[str, Any]:
+    """Peak memory of training and storing so many runs, and of the main measures on what was stored."""
+    from benchmarks.speed.tasks import TASKS
+    from varbench.analysis.catalogue import estimates
+    from varbench.analysis.population import PopulationArrays
+    from varbench.store import Plan, PopulationStore
+    from varbench.training.design import together
+    from varbench.training.devices import prepare
+    from varbench.training.engine import Engine, strategy_for
+
+    prepare()
+    task = TASKS["mlp-32"]
+    recipe, dataset = task.recipe.replace(steps=MEMORY_STEPS), task.dataset()
+    levels = together(runs, sources=recipe.active_sources()).levels
+    engine = Engine(recipe, dataset, strategy_for(recipe, dataset))
+    engine = engine.on_devices(len(engine.blocks_of(levels)))
+    plan = Plan(
+        manifest={},
+        levels=levels,
+        width=engine.strategy.width,
+        labels=dataset.y_test,
+        classes=dataset.classes,
+        parameters=tuple(tuple(leaf) for leaf in engine.parameters),
+        checkpoints=engine.checkpoints,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        store = PopulationStore.create(Path(folder) / "population", plan)
+        for block in engine.train(store.missing()):
+            store.commit(block, seconds=0.0, where={})
+        store.publish()
+        trained, arrays = _peak(), store.read()
+        stored = sum(array.nbytes for array in arrays.values())
+        population = PopulationArrays(labels=dataset.y_test, logits=arrays["logits"])
+        estimates(population, names=["accuracy", "disagreement", "loss"], key=0)
+    return {"training": trained, "analysis": _peak(), "stored": stored}
+
+
+def _peak() -> int:
+    """Bytes; `ru_maxrss` is in KiB, on a Mac in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+if __name__ == "__main__":
+    what, *given, since = sys.argv[1:]
+    answers, sys.stdout = sys.stdout, sys.stderr
+    result = _memory(int(given[0])) if what == "memory" else _run(given[0], given[1], float(since))
+    print(json.dumps(result), file=answers)
