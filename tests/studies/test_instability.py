@@ -62,13 +62,14 @@ def swept(plan, place, *, critical, curvature):
     )
 
 
-def pairs(plan, *, growth, fails=(), repeats=True):
+def pairs(plan, *, growth, fails=(), repeats=True, merged=()):
     """Triples in which one ULP of the first of two weights grows into a change of the second."""
     runs = len(plan.design)
     first = np.ones((runs, 2), np.float32)
     first[1::3, 0] = np.nextafter(np.float32(1), np.float32(2))
     last = first.copy()
     last[1::3, 1] += np.float32(growth) * np.spacing(np.float32(1)) * (1 + np.arange(runs // 3, dtype=np.float32) / 100)
+    last[[3 * pair + 1 for pair in merged]] = last[0]
     last[2, 1] += 0.0 if repeats else 1e-6
     return PopulationArrays(
         labels=LABELS,
@@ -132,6 +133,33 @@ def test_pairs_of_which_a_run_failed_are_left_out() -> None:
     judgement = judged(fails=(0, 4))
     (growth,) = [n.estimate for n in judgement.estimates if n.measure == "instability_growth" and "0.08" in n.condition]
     assert growth.n_runs == RUNS - 2
+
+
+def test_pairs_that_end_identical_are_counted_among_those_that_do_not_grow() -> None:
+    judgement = judged({"growth": {0: 10.0, 2: 0.0, 4: 1e6}})
+    assert value(judgement, "instability_grown", name="ulp-0.08") == 0.0
+    assert value(judgement, "instability_parted", name="ulp-0.32") == 1.0
+    assert value(judgement, "instability_growth", name="ulp-0.08") == pytest.approx(1.0)
+    assert holds(judgement)["one ULP grows at a stable rate"] is False
+    assert judgement.number == (
+        "one ULP grows 1,000-fold in 0.0 % [0.0, 22.1] of pairs (Digits · MLP 32); claimed: above 50 %"
+    )
+
+
+def test_a_pair_of_distance_zero_has_no_ratio_and_is_told() -> None:
+    judgement = judged(merged=(0, 3))
+    assert value(judgement, "instability_merged", name="ulp-0.08") == pytest.approx(2 / RUNS)
+    assert value(judgement, "instability_grown", name="ulp-0.08") == pytest.approx(1 - 2 / RUNS)
+    text = next(p.text for p in judgement.verdicts[0].parts if p.name == "one ULP grows at a stable rate")
+    assert "; 2 end identical" in text
+    assert holds(judgement)["one ULP grows at a stable rate"] is True
+
+
+def test_no_pair_of_few_is_not_sure_among_the_numbers_of_the_study() -> None:
+    """None of 6 lies below a half by itself (p = 0.008), and not among nine numbers."""
+    judgement = judged({"growth": {0: 10.0, 2: 100.0, 4: 1e6}}, fails=range(18))
+    assert holds(judgement)["one ULP grows at a stable rate"] is None
+    assert "not surely among the 9 numbers" in judgement.verdicts[0].reason
 
 
 @pytest.mark.parametrize("critical", [0, RATES])

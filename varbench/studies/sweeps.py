@@ -61,7 +61,10 @@ def change(
 
 
 def ratio(first: Float[np.ndarray, " R"], second: Float[np.ndarray, " R"]) -> Estimate:
-    """Geometric mean of second / first over runs of the same levels in which both are positive; 1 is no change."""
+    """Geometric mean of second / first over runs of the same levels in which both are positive; 1 is no change.
+
+    A value of 0 has no logarithm and its run is left out: where zeros can occur, count them beside it.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = [np.log(np.where(values > 0, values, math.nan)) for values in (first, second)]
     return exponential(change(logs[0], logs[1]))
