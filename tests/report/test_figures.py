@@ -13,11 +13,12 @@ from hypothesis.extra.numpy import arrays
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 from matplotlib.textpath import TextPath
 
 from varbench.report.document import read_document
-from varbench.report.figures import ensembles, matrices, runs, tracks
+from varbench.report.figures import charts, ensembles, matrices, runs, tracks
 from varbench.report.figures.registry import KINDS
 from varbench.report.figures.style import BASE, SMALLEST, WIDTH, axes_at, head, spread_offsets
 from varbench.report.figures.text import ellipsis, fitted, log_number, text_width
@@ -229,3 +230,17 @@ def test_texts_stay_in_the_panel_and_heads_apart(kind, small):
         titles = [text.get_window_extent() for text in panel.figure.texts]
         assert all(box.x1 <= frame.x1 + 3 for box in titles)
         assert not (len(titles) == 2 and titles[0].x1 > titles[1].x0)
+
+
+def test_a_circle_is_round_where_both_axes_have_one_scale():
+    angles = np.linspace(0, 2 * np.pi, 40)
+    circle = {"label": "ring", "x": np.cos(angles).tolist(), "y": np.sin(angles).tolist(), "low": [], "high": []}
+    chart = {"study": "s", "name": "ring", "title": "Ring", "kind": "points", "unit": "", "series": [circle, circle]}
+    for equal in (True, False):
+        with drawing():
+            figure = charts._panel({**chart, "equal": equal}).figure
+        (axes,) = figure.axes
+        width, height = np.ptp(axes.transData.transform([[-1, -1], [1, 1]]), axis=0)
+        assert (abs(width - height) < 1e-6) == equal
+        keys = [artist for artist in figure.artists if isinstance(artist, Line2D)]
+        assert {line.get_linestyle() for line in keys} == {"None"}, "a cloud has no lines, and neither has its key"

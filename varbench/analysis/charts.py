@@ -58,6 +58,7 @@ class Chart:
         log_y: The same of the values.
         reference: A value to draw a line at: chance, the control, no difference.
         reference_label: What that line is.
+        equal: Whether both axes have one scale, so that a circle is round.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Chart:
     log_y: bool = False
     reference: float | None = None
     reference_label: str = ""
+    equal: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """For `analysis.json`."""

@@ -25,6 +25,7 @@ from varbench.studies.moment import Moment
 from varbench.studies.request import Request, continued, read_study, request_of
 from varbench.studies.study import Evidence, Judgement, Named, PopulationPlan, Study
 from varbench.training.design import Design
+from varbench.training.recipe import Recipe
 
 SUITE = "suite"
 SUITE_TITLE = "Training is optimization, put to the test"
@@ -256,6 +257,14 @@ def _what_varies(design: Design) -> str:
     return f"{sources}: a level of its own in each of the {runs} runs"
 
 
+def _settings(recipe: Recipe) -> str:
+    """What else the recipe sets, beyond what it is by default."""
+    said = [("momentum", recipe.momentum if recipe.optimizer == "sgd" else 0.0)]
+    said += [(n.replace("_", " "), getattr(recipe, n)) for n in ("weight_decay", "dropout", "label_smoothing")]
+    said += [(n.replace("_", " "), getattr(recipe, n)) for n in ("label_noise", "clip", "shift")]
+    return "".join(f", {name} {value:g}" for name, value in said if value) + (", flips" if recipe.flip else "")
+
+
 def _study_part(
     study: Study, judgement: Judgement, plans: Sequence[PopulationPlan], stores: dict[str, PopulationStore]
 ) -> dict[str, Any]:
@@ -268,8 +277,9 @@ def _study_part(
             [
                 plan.label,
                 (
-                    f"{m['data']['train']:,} training examples; {m['parameters'][-1][3]:,} parameters; {r.optimizer}, "
-                    f"learning rate {r.lr:g} ({r.schedule}), batches of {r.batch_size}, {m['steps']:,} steps; "
+                    f"{m['data']['train']:,} training examples of {r.data}; {m['parameters'][-1][3]:,} parameters; "
+                    f"{r.optimizer}, learning rate {r.lr:g} ({r.schedule}){_settings(r)}, batches of {r.batch_size}, "
+                    f"{m['steps']:,} steps; "
                     f"{r.precision}; recipe {m['recipe_hash']}"
                 ),
             ]

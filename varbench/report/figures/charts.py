@@ -104,7 +104,7 @@ def _panel(chart: Mapping[str, Any]) -> Panel:
     top = 0.46 + KEY_LINE * len(key)
     figure = panel_figure(str(chart["title"]), height=top + body + (0.26 if rows else 0.44))
     axes = axes_at(figure, top=top, height=body, **({"left": 0.0} if rows else {}))
-    _key(figure, key)
+    _key(figure, key, str(chart.get("kind") or "lines"))
     _draw(axes, chart, small=False)
     head(axes, str(chart.get("y_label") or ""))
     caption = str(chart.get("caption") or "")
@@ -158,7 +158,7 @@ def _draw(axes: Axes, chart: Mapping[str, Any], *, small: bool) -> None:
     for s in drawn:
         color, marker, line = s.look
         if kind == "points":
-            size, alpha = (1.6, 0.6) if small else (3.0, 0.55)
+            size, alpha = (2.2, 0.8) if small else (3.0, 0.55)
             axes.plot(s.x, s.y, marker, color=color, markersize=size, alpha=alpha, markeredgewidth=0)
             continue
         axes.fill_between(s.x, s.low, s.high, color=color, alpha=0.18, linewidth=0)
@@ -169,6 +169,8 @@ def _draw(axes: Axes, chart: Mapping[str, Any], *, small: bool) -> None:
     _reference(axes, chart, values, small=small)
     _value_scale(axes, chart, values)
     _place_scale(axes, chart, drawn)
+    if chart.get("equal"):
+        _one_scale(axes)
     if not small:
         horizontal_grid(axes)
         axes.set_xlabel(str(chart.get("x_label") or ""), color=SOFT)
@@ -219,6 +221,15 @@ def _place_scale(axes: Axes, chart: Mapping[str, Any], drawn: list[Drawn]) -> No
         return
     axes.set_xlim(*padded([float(places.min()), float(places.max())], share=0.04))
     number_axis(axes.xaxis, "", bins=5)
+
+
+def _one_scale(axes: Axes) -> None:
+    """Widen the shorter axis around its middle until both have one scale."""
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    ratio = axes.bbox.width / axes.bbox.height
+    half = max((right - left) / ratio, high - low) / 2
+    axes.set_xlim((left + right) / 2 - half * ratio, (left + right) / 2 + half * ratio)
+    axes.set_ylim((low + high) / 2 - half, (low + high) / 2 + half)
 
 
 def _decades(axis: Any, scale: float, percent: bool) -> None:
@@ -306,15 +317,17 @@ def _key_lines(drawn: list[Drawn]) -> list[list[Drawn]]:
     return lines
 
 
-def _key(figure: Figure, lines: list[list[Drawn]]) -> None:
+def _key(figure: Figure, lines: list[list[Drawn]], kind: str) -> None:
+    """The names of the series beside what they are drawn with: marks alone in a cloud, marks with bars in rows."""
     total = figure.get_figheight()
     for index, line in enumerate(lines):
         y = 1 - (0.27 + KEY_LINE * index) / total
         x = 0.0
         for s in line:
             color, marker, style = s.look
+            line_style = {"points": "none", "rows": "-"}.get(kind, style)
             figure.add_artist(
-                Line2D([x / WIDTH, (x + 0.22) / WIDTH], [y, y], color=color, linestyle=style, linewidth=1.2)
+                Line2D([x / WIDTH, (x + 0.22) / WIDTH], [y, y], color=color, linestyle=line_style, linewidth=1.2)
             )
             figure.add_artist(
                 Line2D([(x + 0.11) / WIDTH], [y], color=color, marker=marker, markersize=3.6, linestyle="none")

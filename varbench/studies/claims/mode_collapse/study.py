@@ -84,9 +84,9 @@ def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) 
         number=deciding(verdicts),
         estimates=tuple(_estimates(found)),
         charts=(
-            *(_sets(name, c) for name, c in found.items()),
-            *(_samples(name, arrays) for name, arrays in experiments.items()),
             _along(found),
+            *(_samples(name, arrays) for name, arrays in experiments.items()),
+            *(_sets(name, c) for name, c in found.items()),
             _losses(found),
         ),
     )
@@ -222,6 +222,7 @@ def _samples(name: str, arrays: Arrays) -> Chart:
         unit="",
         kind="points",
         series=(*shown, cloud("modes of the data", x, y)),
+        equal=True,
         caption=f"{len(arrays['samples'][0, 0])} samples of each of the first runs, at the end of training.",
     )
 
