@@ -17,7 +17,7 @@ from benchmarks.speed.analysis_race import AnalysisRow, Timed
 from benchmarks.speed.arms import ARMS
 from benchmarks.speed.bars import bars
 from benchmarks.speed.overheads import Clock, shares
-from benchmarks.speed.race import Result, parity, race
+from benchmarks.speed.race import Result, _fits, parity, race
 from benchmarks.speed.report import knee, row_of, table, write
 from benchmarks.speed.tasks import TASKS, step_bytes, step_flops
 
@@ -45,7 +45,7 @@ def test_varbench_is_held_against_the_fastest_peer_by_medians() -> None:
     results = [result("torch", 9.0), result("jax", 6.0), result("jax-vmap", 1.0, failed="out of memory")]
     row = row_of(TASKS["mlp-32"], 64, [*results, result("varbench", 2.0)], LIMITS, platform="cpu")
     assert (row.peer, row.ratio) == ("jax", 3.0)
-    assert row.share == pytest.approx(64 * 1000 * step_flops(TASKS["mlp-32"]) / 1e11 / 2.0)
+    assert row.share == pytest.approx(64 * TASKS["mlp-32"].steps * step_flops(TASKS["mlp-32"]) / 1e11 / 2.0)
     assert "3.00 ×" in table([row], LIMITS)
 
 
@@ -193,6 +193,14 @@ def test_bars_are_judged_by_what_was_measured(tmp_path: Path) -> None:
     assert "training: mlp-512." in page
     assert (tmp_path / "analysis.svg").exists()
     assert (tmp_path / "overheads.svg").exists()
+
+
+def test_batched_convolutions_of_plain_jax_are_raced_where_they_end_in_time() -> None:
+    told = []
+    for name, runs in (("mnist1d-cnn", 8), ("mnist1d-cnn", 64), ("cnn", 8), ("mlp-32", 64)):
+        told.append(_fits(ARMS["jax-vmap"], TASKS[name], runs, "cpu"))
+    assert told == [True, False, False, True]
+    assert _fits(ARMS["jax-vmap"], TASKS["cnn"], 64, "gpu")
 
 
 def test_an_arm_that_trains_one_by_one_is_timed_once_for_a_task() -> None:

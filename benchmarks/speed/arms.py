@@ -48,6 +48,8 @@ class Arm:
         processes: Workers side by side, which share the runs.
         conv_only: Makes sense for convolutional networks alone.
         least_runs: From so many runs on it makes sense.
+        most_conv_runs: On a CPU it is raced with so many runs of `mnist1d-cnn` at most, and on no larger convolutional
+            network: batched convolutions inside a scan take XLA's naive path there, minutes for a race.
         environment: Variables of its processes.
     """
 
@@ -58,6 +60,7 @@ class Arm:
     processes: int = 1
     conv_only: bool = False
     least_runs: int = 1
+    most_conv_runs: int | None = None
     gpu: bool = True
     environment: dict[str, str] = field(default_factory=dict)
 
@@ -73,6 +76,6 @@ ARMS = {
     ),
     "torch-func": Arm("PyTorch, torch.func vmap", f"{TORCH}:stacked", least_runs=8),
     "jax": Arm("plain JAX, one run after another", f"{JAX}:loop", one_by_one=True),
-    "jax-vmap": Arm("plain JAX, jit(vmap)", f"{JAX}:vmapped", least_runs=8),
+    "jax-vmap": Arm("plain JAX, jit(vmap)", f"{JAX}:vmapped", least_runs=8, most_conv_runs=8),
     "varbench": Arm("varbench", f"{JAX}:varbench", peer=False),
 }

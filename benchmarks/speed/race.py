@@ -20,6 +20,8 @@ from benchmarks.speed.tasks import Task
 from varbench.data import standardize
 
 CONVOLUTIONAL = ("mnist1d-cnn", "cnn", "resnet")
+PATIENCE = 8.0
+"""Seconds, unscaled, after which an arm has no further round: what takes long varies little."""
 PARITY = 0.03
 """Mean accuracies of two arms may differ by this much besides three standard errors."""
 
@@ -96,6 +98,8 @@ def race(
             times: dict[str, list[float]] = {name: [] for name in teams}
             for i in range(repeats):
                 for name, team in teams.items():
+                    if sum(times[name]) > PATIENCE * team.scale:
+                        continue
                     say(f"{task.name}, {runs} runs, round {i + 1} of {repeats}: {ARMS[name].label}")
                     times[name].append(team.train())
             for name, team in teams.items():
@@ -135,6 +139,10 @@ def parity(results: list[Result]) -> list[str]:
 def _fits(arm: Arm, task: Task, runs: int, platform: str) -> bool:
     if arm.conv_only and (task.model not in CONVOLUTIONAL or task.model == "mnist1d-cnn"):
         return False
+    if platform == "cpu" and arm.most_conv_runs is not None and task.model in CONVOLUTIONAL:
+        most = arm.most_conv_runs if task.model == "mnist1d-cnn" else 0
+        if runs > most:
+            return False
     return runs >= arm.least_runs and (arm.gpu or platform == "cpu")
 
 
@@ -158,7 +166,7 @@ class _Team:
         self.full_sample = task.sample * members
         wanted = min(runs, self.full_sample) if arm.one_by_one else runs
         shares = [wanted // members + (i < wanted % members) for i in range(members)]
-        self._scale = runs / wanted
+        self.scale = runs / wanted
         self._workers: list[subprocess.Popen[str]] = []
         first = 0
         for share in shares:
@@ -186,7 +194,7 @@ class _Team:
             answer = self._answer(worker)
             slowest = max(slowest, answer.get("seconds", 0.0))
             self.accuracies += answer.get("accuracies", [])
-        return slowest * self._scale
+        return slowest * self.scale
 
     def stop(self) -> None:
         """End the workers."""

@@ -24,7 +24,8 @@ from benchmarks.speed.race import Result
 from benchmarks.speed.tasks import Task, step_bytes, step_flops
 
 EXPLAINED = (
-    "Medians over rounds in which the arms took turns. *Ratio*: seconds of the fastest peer over those of varbench. "
+    "Medians over rounds in which the arms took turns; an arm has no further round once it took 8 s, and one that "
+    "trains run after run is timed once for a task. *Ratio*: seconds of the fastest peer over those of varbench. "
     "*Share of the limit*: the least time that the arithmetic of the steps takes (or the traffic of weights and "
     "moments, where that is more) over the time taken, evaluation and curves included. *Compile*: the preparation less "
     "one training."

@@ -86,18 +86,19 @@ def _blown_up(x: np.ndarray) -> np.ndarray:
 MLPS = tuple(
     Task(f"mlp-{h}", "mlp", (h, h), "digits", steps, runs, sample, (64, 1024, 4096), gpu_steps)
     for h, steps, runs, sample, gpu_steps in (
-        (32, 1000, (1, 8, 64, 256), 4, 1000),
-        (128, 400, (1, 8, 64, 256), 4, 600),
-        (512, 100, (1, 8, 64), 4, 200),
+        (32, 500, (1, 8, 64, 256), 4, 1000),
+        (128, 200, (8, 64), 4, 600),
+        (512, 50, (1, 64), 4, 200),
     )
 )
 NETS = (
-    Task("mnist1d-cnn", "mnist1d-cnn", (25,), "mnist1d", 200, (1, 8, 64), 4, (64, 1024), 300, lr=1e-2),
-    Task("cnn", "cnn", (16, 32, 64), "digits32", 100, (1, 8), 2, (16, 64), 100),
-    Task("resnet", "resnet", (16, 32, 64), "digits32", 20, (1, 4), 1, (16,), 50),
+    Task("mnist1d-cnn", "mnist1d-cnn", (25,), "mnist1d", 100, (1, 8, 64), 4, (64, 1024), 300, lr=1e-2),
+    Task("cnn", "cnn", (16, 32, 64), "digits32", 40, (1, 8), 2, (16, 64), 100),
+    Task("resnet", "resnet", (16, 32, 64), "digits32", 20, (1, 4), 2, (16,), 50),
     Task("cnn-bf16", "cnn", (64, 128, 256), "digits32", 100, (), 1, (16, 64), 100, precision="bfloat16"),
 )
-TASKS = {task.name: task for task in (*MLPS, *NETS)}
+# The smaller hidden layers of 128 come last: what comes last is left out where time is short.
+TASKS = {task.name: task for task in (MLPS[0], NETS[0], MLPS[2], *NETS[1:], MLPS[1])}
 
 
 def step_flops(task: Task) -> int:
