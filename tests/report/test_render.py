@@ -415,3 +415,15 @@ def test_out_that_is_a_file_is_refused(minimal, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="is a file"):
         render(minimal, tmp_path / "file")
+
+
+def test_what_takes_room_is_written_once(report):
+    page = (report / "index.html").read_text()
+    pictures = [path.read_text() for path in (report / "figures").glob("*.svg")]
+    inline = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
+    assert sum(map(len, inline)) < 0.9 * sum(map(len, pictures)), "the page holds the styles of all figures once"
+    assert not any("<style>" in picture for picture in inline)
+    assert max(map(len, pictures)) < 40_000
+    for path in (report / "tables").glob("*.csv"):
+        lines = path.read_text().splitlines()
+        assert len(set(lines)) == len(lines), path.name
