@@ -183,17 +183,19 @@ def _main(folder: Path, name: str, devices: int, platform: str) -> int:
         with np.load(folder / f"data-{i}.npz", allow_pickle=False) as file:
             dataset = Dataset(**task["data"], **{key: file[key] for key in file.files})
         recipe = recipe_from_dict(task["recipe"], where="the task")
-        engine = Engine(recipe, dataset, Strategy(**task["strategy"]), devices=tuple(local[:devices]))
-        trained = train_here(engine, *task["groups"][:devices])
-        found |= {f"weights-{i}": trained.weights, f"logits-{i}": trained.logits}
+        strategy = Strategy(**task["strategy"])
+        engines = [Engine(recipe, dataset, strategy, devices=(device,)) for device in local[:devices]]
+        groups = zip(engines, task["groups"], strict=False)
+        trained = [train_here(engine, group) for engine, group in groups]
+        found |= {f"weights-{i}": np.concatenate([t.weights for t in trained])}
+        found |= {f"logits-{i}": np.concatenate([t.logits for t in trained])}
     np.savez(folder / f"{name}.npz", **found)
     return 0
 
 
-def train_here(engine: Engine, *groups: Sequence[Levels]) -> Trained:
-    """Train in this process; each group of runs begins a block of its own."""
-    blocks = [block for group in groups for block in engine.blocks_of(group)]
-    trained = list(engine.train(list(enumerate(blocks))))
+def train_here(engine: Engine, rows: Sequence[Levels]) -> Trained:
+    """Train in this process."""
+    trained = list(engine.train(list(enumerate(engine.blocks_of(rows)))))
     return Trained(np.concatenate([b.weights for b in trained]), np.concatenate([b.logits for b in trained]))
 
 

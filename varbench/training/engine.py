@@ -123,7 +123,7 @@ class Engine:
         self.recipe.steps_per_epoch(len(self.dataset.y_train))
         optimizer_of(self.recipe, steps=self.steps)
         form = form_of(self.recipe, self.dataset, self.strategy, platform=self.at_once[0].platform)
-        return Programs(form) if self.fresh else shared_programs(form)
+        return Programs(form, fresh=True) if self.fresh else shared_programs(form)
 
     @property
     def traces(self) -> Counter[str]:
@@ -155,6 +155,15 @@ class Engine:
         """The devices that are used, each for one block at a time."""
         return self.devices or tuple(jax.local_devices())
 
+    @property
+    def _homes(self) -> tuple[Any, ...]:
+        """Where the block of each device lies: on a CPU, whose devices are threads of one memory, all on the first.
+
+        One program then serves them all, at the same time, and is compiled once.
+        """
+        first = self.at_once[0]
+        return (first,) * len(self.at_once) if first.platform == "cpu" else self.at_once
+
     @cached_property
     def checkpoints(self) -> tuple[int, ...]:
         """Steps at which the curves have a point: denser at the start, the last step included."""
@@ -179,7 +188,7 @@ class Engine:
         """
         levels = self._padded((dict.fromkeys(SOURCES, 0),))
         like = jax.eval_shape(lambda: jax.tree.map(jnp.asarray, self._host_arrays()))
-        devices = self.at_once[:blocks]
+        devices = tuple(dict.fromkeys(self._homes[:blocks]))
         self.programs.prepare(levels, like, self.settings, devices=devices, snapshots=bool(self.snapshots))
 
     def train(
@@ -197,8 +206,9 @@ class Engine:
         if not blocks:
             return
         devices: SimpleQueue[Any] = SimpleQueue()
-        for device in self.at_once:
-            devices.put((device, jax.device_put(self._host_arrays(), device)))
+        arrays_on = {device: jax.device_put(self._host_arrays(), device) for device in set(self._homes)}
+        for device in self._homes:
+            devices.put((device, arrays_on[device]))
         self.prepare(len(blocks))
         watch = _Watch(self.steps, listen)
 
@@ -225,6 +235,7 @@ class Engine:
         programs, steps, settings = self.programs, self.steps, self.settings
         levels = jax.device_put(self._padded(members), device)
         carry, fixed, initial = programs.begin(levels, arrays, settings)
+        orders: dict[int, Any] = {}
         points, step, since = [], 0, 0
         kept = [np.array(programs.snapshot(carry))] if self.snapshots else []
         longest = max(1, -(-steps // SEGMENTS))
@@ -236,13 +247,13 @@ class Engine:
                 carry = carry._replace(loss=jax.device_put(np.zeros(self.strategy.width, np.float32), device))
                 pauses = [pause for pause in self.snapshot_steps if step < pause <= stop]
                 for start, pause in pairwise([step, *pauses, *([] if stop in pauses else [stop])]):
-                    carry = programs.advance(carry, fixed, levels, arrays, settings, np.int32(start), np.int32(pause))
+                    carry = programs.advance(carry, fixed, levels, arrays, settings, start, pause, orders)
                     if pause in pauses:
                         kept.append(np.array(programs.snapshot(carry)))
                 losses = np.asarray(carry.loss) + losses
                 watch.report(index, stop, len(members), float(np.mean(carry.loss)) / (stop - step))
                 step = stop
-            points.append(programs.score(carry._replace(loss=losses), arrays, settings, np.int32(step - since)))
+            points.append(programs.score(carry, losses, arrays, settings, step - since))
             since = step
         outcome = jax.device_get(programs.finish(carry, fixed, arrays, settings))
         rows = slice(0, len(members))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Lock
 from typing import Any
 
 import jax
@@ -18,7 +20,7 @@ from varbench.models import Model, Options, build
 from varbench.parameters import Leaf
 from varbench.training.evaluation import EVALUATION_BLOCK
 from varbench.training.recipe import Recipe
-from varbench.training.run import make_run
+from varbench.training.run import Arrays, Carry, Fixed, Outcome, Score, make_run
 from varbench.training.settings import Form
 from varbench.trees import table
 
@@ -50,30 +52,138 @@ def parameter_table(model: Model) -> tuple[Leaf, ...]:
     return table(jax.eval_shape(model.init, jax.random.key(0))[0])
 
 
-class Programs:
-    """The functions of one run, batched over the lanes of a block and compiled when they are first called.
+NETWORK = ("model", "hidden", "blocks", "norm", "dropout", "precision")
+
+READS: dict[str, tuple[str, ...]] = {
+    "init": NETWORK,
+    "nudge": (*NETWORK, "batch_size"),
+    "draw": ("resample", "label_noise"),
+    "order": ("resample",),
+    "score": NETWORK,
+    "finish": NETWORK,
+    "snapshot": NETWORK,
+}
+"""The fields of the recipe that a program depends on: recipes that agree in them share it. The others read them all."""
+
+DRAWING = ("draw", "order")
+"""Programs that draw among the training examples."""
+
+QUICK = ("init", "nudge", "draw", "start")
+"""What runs once before the first step, and is slow to optimize: level 1 compiles it several times faster."""
+
+
+class Program:
+    """One function of a run, batched over the lanes of a block and compiled when it is first called.
 
     Attributes:
-        traces: How often each program was traced: once for each shape of data, or something is wrong.
+        traces: How often it was traced: once for each shape of its arguments, or something is wrong.
     """
 
-    def __init__(self, form: Form):
+    def __init__(self, form: Form, name: str, *, lanes: int, donate: tuple[int, ...] = ()):
+        """`lanes`: so many of the first arguments are per run; `donate`: arguments whose memory may be used again."""
+        self.traces = 0
+        run = make_run(form, lambda: _model(form), evaluation_block=EVALUATION_BLOCK, curve_examples=CURVE_EXAMPLES)
+        function = getattr(run, name)
+
+        def batched(*args: Any) -> Any:
+            self.traces += 1
+            mine, shared = args[:lanes], args[lanes:]
+            if form.strategy.batching == "map":
+                return lax.map(lambda lane: function(*lane, *shared), mine)
+            return jax.vmap(lambda *lane: function(*lane, *shared))(*mine)
+
+        options = {"xla_backend_optimization_level": 1} if name in QUICK and form.platform == "cpu" else None
+        self.call = jax.jit(batched, donate_argnums=donate, compiler_options=options)
+
+    def __call__(self, *args: Any) -> Any:
+        """The function of every lane."""
+        return self.call(*args)
+
+
+class Programs:
+    """The functions of one run, each compiled once for all recipes that do not differ in what it reads.
+
+    Attributes:
+        model: The network.
+        begin, advance: What a run consists of, out of several programs.
+    """
+
+    def __init__(self, form: Form, *, fresh: bool = False):
+        """`fresh`: compile them anew, whatever was compiled before."""
         self.form = form
-        self.traces: Counter[str] = Counter()
-        self.model = model_for(
-            form.recipe, shape=form.shape, classes=form.classes, convolution=form.strategy.convolution
-        )
-        run = make_run(form, self.model, evaluation_block=EVALUATION_BLOCK, curve_examples=CURVE_EXAMPLES)
-        self.begin = self._compiled("begin", run.begin, lanes=1)
-        self.advance = self._compiled("advance", run.advance, lanes=3, donate=(0,))
-        self.score = self._compiled("score", run.score, lanes=1)
-        self.finish = self._compiled("finish", run.finish, lanes=2)
-        self.snapshot = self._compiled("snapshot", run.snapshot, lanes=1)
+        self.model = _model(form)
+        self._draws = form.recipe.resample != "none" or form.recipe.label_noise
+        self._per_epoch = form.recipe.steps_per_epoch(form.n_train)
+        self._nudging = Lock()
+        get = _program if fresh else _shared_program
+        self.parts = {
+            name: get(_form_of(name, form), name, lanes, donate)
+            for name, lanes, donate in (
+                ("init", 1, ()),
+                ("nudge", 3, ()),
+                ("draw", 1, ()),
+                ("start", 1, ()),
+                ("order", 1, ()),
+                ("advance", 4, (0,)),
+                ("score", 3, ()),
+                ("finish", 3, ()),
+                ("snapshot", 1, ()),
+            )
+        }
+
+    @property
+    def traces(self) -> Counter[str]:
+        """How often each program was traced: once for each shape of data, or something is wrong."""
+        return Counter({name: part.traces for name, part in self.parts.items() if part.traces})
 
     @functools.cached_property
     def parameters(self) -> tuple[Leaf, ...]:
         """Table of the flat weight vector."""
         return parameter_table(self.model)
+
+    def begin(self, levels: Any, arrays: Arrays, settings: Any) -> tuple[Carry, Fixed, Any]:
+        """Runs before their first step: `(carry, fixed, initial weights [lanes, P])`."""
+        params, state, initial = self.parts["init"](levels)
+        if np.any(np.asarray(levels["ulp"])):
+            with self._nudging:  # compiled at the first call, and not by two threads
+                params, initial = self.parts["nudge"](levels, params, state, arrays, settings)
+        fixed = self.parts["draw"](levels, arrays) if self._draws else Fixed(None, None)
+        optimizer = self.parts["start"](params, settings)
+        return Carry(params, state, optimizer, jnp.zeros(self.form.strategy.width)), fixed, initial
+
+    def advance(
+        self, carry: Carry, fixed: Fixed, levels: Any, arrays: Arrays, settings: Any, start: int, stop: int, orders: Any
+    ) -> Carry:
+        """Runs after steps start … stop − 1, one epoch after the other.
+
+        Args:
+            carry, fixed, levels, arrays, settings: As in `Run.advance`; the memory of `carry` is used again.
+            start, stop: Steps.
+            orders: A dict that keeps the order of the running epoch from one call to the next.
+        """
+        while start < stop:
+            epoch = start // self._per_epoch
+            if epoch not in orders:
+                orders.clear()
+                orders[epoch] = self.parts["order"](levels, np.int32(epoch))
+            until = min(stop, (epoch + 1) * self._per_epoch)
+            carry = self.parts["advance"](
+                carry, orders[epoch], fixed, levels, arrays, settings, np.int32(start), np.int32(until)
+            )
+            start = until
+        return carry
+
+    def score(self, carry: Carry, loss: Any, arrays: Arrays, settings: Any, steps: int) -> Score:
+        """A point of the curves; `loss` [lanes] is a sum over so many steps."""
+        return self.parts["score"](carry.params, carry.state, loss, arrays, settings, np.int32(steps))
+
+    def finish(self, carry: Carry, fixed: Fixed, arrays: Arrays, settings: Any) -> Outcome:
+        """What is left of the runs."""
+        return self.parts["finish"](carry.params, carry.state, fixed, arrays, settings)
+
+    def snapshot(self, carry: Carry) -> Any:
+        """Weights [lanes, P] of the moment."""
+        return self.parts["snapshot"](carry.params)
 
     def prepare(self, levels: Any, arrays: Any, settings: Any, *, devices: Sequence[Any], snapshots: bool) -> None:
         """Trace every program once and compile it for every device, all at the same time.
@@ -85,42 +195,68 @@ class Programs:
             devices: Where they will run.
             snapshots: Whether weights along the way will be asked for.
         """
-        carry, fixed, _ = self.begin.eval_shape(levels, arrays, settings)
-        step = np.int32(0)
-        calls: list[tuple[Any, tuple[Any, ...], tuple[Any, ...]]] = [
-            (self.begin, (levels, arrays), (settings,)),
-            (self.advance, (carry, fixed, levels, arrays), (settings, step, step)),
-            (self.score, (carry, arrays), (settings, step)),
-            (self.finish, (carry, fixed, arrays), (settings,)),
-        ]
-        if snapshots:
-            calls.append((self.snapshot, (carry,), ()))
+        calls = self._calls(levels, arrays, settings, snapshots=snapshots)
         lowered = [
-            program.lower(*_placed(there, device), *here) for device in devices for program, there, here in calls
+            self.parts[name].call.lower(*_placed(there, device), *here)
+            for device in devices
+            for name, there, here in calls
         ]
         with ThreadPoolExecutor(thread_name_prefix="compile") as pool:
             list(pool.map(lambda one: one.compile(), lowered))
 
-    def _compiled(self, name: str, function: Callable[..., Any], *, lanes: int, donate: tuple[int, ...] = ()) -> Any:
-        """One run's function over the lanes of a block; the first `lanes` arguments are per run."""
+    def _calls(
+        self, levels: Any, arrays: Any, settings: Any, *, snapshots: bool
+    ) -> list[tuple[str, tuple[Any, ...], tuple[Any, ...]]]:
+        """What every program is called with: its name, what lies on the device, and what comes from the host."""
 
-        def batched(*args: Any) -> Any:
-            self.traces[name] += 1
-            mine, shared = args[:lanes], args[lanes:]
-            if self.form.strategy.batching == "map":
-                return lax.map(lambda lane: function(*lane, *shared), mine)
-            return jax.vmap(lambda *lane: function(*lane, *shared))(*mine)
+        def shapes(name: str, *args: Any) -> Any:
+            return self.parts[name].call.eval_shape(*args)
 
-        # The random initialization runs once, but is slow to optimize: level 1 compiles it six times faster.
-        quick = name == "begin" and self.form.platform == "cpu"
-        options = {"xla_backend_optimization_level": 1} if quick else None
-        return jax.jit(batched, donate_argnums=donate, compiler_options=options)
+        step = np.int32(0)
+        loss: Any = jax.ShapeDtypeStruct((self.form.strategy.width,), jnp.float32)
+        params, state, _ = shapes("init", levels)
+        carry = Carry(params, state, shapes("start", params, settings), loss)
+        fixed = shapes("draw", levels, arrays) if self._draws else Fixed(None, None)
+        order = shapes("order", levels, step)
+        calls: list[tuple[str, tuple[Any, ...], tuple[Any, ...]]] = [
+            ("advance", (carry, order, fixed, levels, arrays), (settings, step, step)),
+            ("order", (levels,), (step,)),
+            ("init", (levels,), ()),
+            ("start", (params,), (settings,)),
+            ("score", (params, state, loss, arrays), (settings, step)),
+            ("finish", (params, state, fixed, arrays), (settings,)),
+        ]
+        calls += [("draw", (levels, arrays), ())] if self._draws else []
+        return [*calls, *([("snapshot", (params,), ())] if snapshots else [])]
+
+
+def _form_of(name: str, form: Form) -> Form:
+    """What a program depends on. Which labels are wrong is told by its arguments."""
+    if name in READS:
+        return form.reading(READS[name], drawing=name in DRAWING)
+    return replace(form, recipe=form.recipe.replace(label_noise=0.0))
+
+
+@functools.lru_cache(maxsize=KEPT)
+def _network(form: Form) -> Model:
+    return model_for(form.recipe, shape=form.shape, classes=form.classes, convolution=form.strategy.convolution)
+
+
+def _model(form: Form) -> Model:
+    return _network(form.reading(NETWORK))
 
 
 def _placed(tree: Any, device: Any) -> Any:
     """Shapes of arrays that lie on a device."""
     on = SingleDeviceSharding(device)
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=on), tree)
+
+
+def _program(form: Form, name: str, lanes: int, donate: tuple[int, ...]) -> Program:
+    return Program(form, name, lanes=lanes, donate=donate)
+
+
+_shared_program = functools.lru_cache(maxsize=8 * KEPT)(_program)
 
 
 @functools.lru_cache(maxsize=KEPT)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import optax
 from jax import lax
 
@@ -37,7 +36,6 @@ class Carry(NamedTuple):
     params: Any
     state: Any
     optimizer: Any
-    order: jax.Array
     loss: jax.Array
 
 
@@ -69,34 +67,43 @@ class Score(NamedTuple):
 class Run:
     """The pure functions that make one run, for one recipe and data set.
 
+    Each reads as little of the recipe as it can (`READS` in `programs`), so that recipes share what they compile.
+
     Attributes:
-        begin: `(levels, arrays, settings) -> (carry, fixed, initial weights [P])`.
-        advance: `(carry, fixed, levels, arrays, settings, start, stop) -> carry` after steps start … stop − 1; their
-            training losses are added to `carry.loss`.
-        score: `(carry, arrays, settings, steps) -> Score`, where `steps` is the number of losses in `carry.loss`.
-        finish: `(carry, fixed, arrays, settings) -> Outcome`.
-        snapshot: `(carry) -> weights [P]` of the moment.
+        init: `(levels) -> (params, state, initial weights [P])`.
+        nudge: `(levels, params, state, arrays, settings) -> (params, initial weights [P])` at the level of `ulp`.
+        draw: `(levels, arrays) -> fixed`.
+        start: `(params, settings) -> state of the optimizer`.
+        order: `(levels, epoch) -> row numbers [drawn]` of one epoch.
+        advance: `(carry, order, fixed, levels, arrays, settings, start, stop) -> carry` after steps start … stop − 1,
+            which lie in the epoch of that order; their training losses are added to `carry.loss`.
+        score: `(params, state, loss, arrays, settings, steps) -> Score`, where `loss` is a sum over so many steps.
+        finish: `(params, state, fixed, arrays, settings) -> Outcome`.
+        snapshot: `(params) -> weights [P]`.
     """
 
-    begin: Callable[..., tuple[Carry, Fixed, jax.Array]]
+    init: Callable[..., tuple[Any, Any, jax.Array]]
+    nudge: Callable[..., tuple[Any, jax.Array]]
+    draw: Callable[..., Fixed]
+    start: Callable[..., Any]
+    order: Callable[..., jax.Array]
     advance: Callable[..., Carry]
     score: Callable[..., Score]
     finish: Callable[..., Outcome]
     snapshot: Callable[..., jax.Array]
 
 
-def make_run(form: Form, model: Model, *, evaluation_block: int, curve_examples: int) -> Run:
+def make_run(form: Form, model: Callable[[], Model], *, evaluation_block: int, curve_examples: int) -> Run:
     """The run of recipes of one form.
 
     Args:
         form: What the program is compiled for; the numbers come with every call, as `Settings`.
-        model: The network.
+        model: Gives the network, to the functions that need it.
         evaluation_block: Examples per forward pass outside training.
         curve_examples: The first so many test examples make the curves.
     """
     recipe, n_train, classes = form.recipe, form.n_train, form.classes
     drawn = recipe.drawn_examples(n_train)
-    per_epoch = recipe.steps_per_epoch(n_train)
 
     def optimizer(settings: Settings) -> optax.GradientTransformation:
         return optimizer_of(recipe, steps=max(1, form.steps), settings=settings)
@@ -105,21 +112,28 @@ def make_run(form: Form, model: Model, *, evaluation_block: int, curve_examples:
         params: Any, state: Any, x: jax.Array, y: jax.Array, key: jax.Array, smoothing: jax.Array | None
     ) -> tuple[jax.Array, Any]:
         train = smoothing is not None
-        logits, state = model.apply(params, state, x, key, train)
+        logits, state = model().apply(params, state, x, key, train)
         targets = jax.nn.one_hot(y, classes)
         if train and recipe.label_smoothing:
             targets = optax.smooth_labels(targets, smoothing)
         return optax.softmax_cross_entropy(logits, targets).mean(), state
 
-    def begin(levels: dict[str, jax.Array], arrays: Arrays, settings: Settings) -> tuple[Carry, Fixed, jax.Array]:
-        params, state = model.init(source_key("init", levels["init"]))
+    def init(levels: dict[str, jax.Array]) -> tuple[Any, Any, jax.Array]:
+        params, state = model().init(source_key("init", levels["init"]))
+        return params, state, ravel(params)
+
+    def nudge(
+        levels: dict[str, jax.Array], params: Any, state: Any, arrays: Arrays, settings: Settings
+    ) -> tuple[Any, jax.Array]:
         x = standardize(arrays.x_train[: recipe.batch_size], settings.mean, settings.std)
         y = arrays.y_train[: recipe.batch_size]
         unused = jax.random.key(0)
         gradient = jax.grad(lambda p: loss_of(p, state, x, y, unused, None)[0])(params)
         initial = moved_by_one_ulp(ravel(params), ravel(gradient), levels["ulp"])
-        params = unravel(initial, params)
-        fixed = Fixed(
+        return unravel(initial, params), initial
+
+    def draw(levels: dict[str, jax.Array], arrays: Arrays) -> Fixed:
+        return Fixed(
             drawn_rows(levels["data"], examples=n_train, resample=recipe.resample)
             if recipe.resample != "none"
             else None,
@@ -127,11 +141,16 @@ def make_run(form: Form, model: Model, *, evaluation_block: int, curve_examples:
             if recipe.label_noise
             else None,
         )
-        carry = Carry(params, state, optimizer(settings).init(params), jnp.zeros(drawn, jnp.int32), jnp.zeros(()))
-        return carry, fixed, initial
+
+    def start(params: Any, settings: Settings) -> Any:
+        return optimizer(settings).init(params)
+
+    def order(levels: dict[str, jax.Array], epoch: jax.Array) -> jax.Array:
+        return epoch_order(levels["order"], epoch, examples=drawn)
 
     def advance(
         carry: Carry,
+        order: jax.Array,
         fixed: Fixed,
         levels: dict[str, jax.Array],
         arrays: Arrays,
@@ -140,16 +159,10 @@ def make_run(form: Form, model: Model, *, evaluation_block: int, curve_examples:
         stop: jax.Array,
     ) -> Carry:
         labels = arrays.y_train if fixed.labels is None else fixed.labels
-        update = optimizer(settings).update
+        update, per_epoch = optimizer(settings).update, recipe.steps_per_epoch(n_train)
 
         def step(i: jax.Array, carry: Carry) -> Carry:
-            epoch, position = i // per_epoch, i % per_epoch
-            order = lax.cond(
-                position == 0,
-                lambda: epoch_order(levels["order"], epoch, examples=drawn),
-                lambda: carry.order,
-            )
-            rows = lax.dynamic_slice(order, (position * recipe.batch_size,), (recipe.batch_size,))
+            rows = lax.dynamic_slice(order, (i % per_epoch * recipe.batch_size,), (recipe.batch_size,))
             if fixed.rows is not None:
                 rows = fixed.rows[rows]
             x = standardize(arrays.x_train[rows], settings.mean, settings.std)
@@ -160,36 +173,29 @@ def make_run(form: Form, model: Model, *, evaluation_block: int, curve_examples:
                 carry.params, carry.state, x, labels[rows], key, settings.label_smoothing
             )
             updates, moments = update(gradient, carry.optimizer, carry.params)
-            return Carry(optax.apply_updates(carry.params, updates), state, moments, order, carry.loss + loss)
+            return Carry(optax.apply_updates(carry.params, updates), state, moments, carry.loss + loss)
 
         return lax.fori_loop(start, stop, step, carry)
 
-    def logits_of(carry: Carry, settings: Settings, x: jax.Array) -> jax.Array:
+    def logits_of(params: Any, state: Any, settings: Settings, x: jax.Array) -> jax.Array:
         key = jax.random.key(0)
 
         def forward(block: jax.Array) -> jax.Array:
             block = standardize(block, settings.mean, settings.std)
-            return model.apply(carry.params, carry.state, block, key, False)[0]
+            return model().apply(params, state, block, key, False)[0]
 
         return blockwise(forward, x, block=evaluation_block)
 
-    def scores(carry: Carry, settings: Settings, x: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
-        return loss_and_accuracy(logits_of(carry, settings, x), y, classes=classes)
+    def score(params: Any, state: Any, loss: jax.Array, arrays: Arrays, settings: Settings, steps: jax.Array) -> Score:
+        logits = logits_of(params, state, settings, arrays.x_test[:curve_examples])
+        return Score(loss / steps, *loss_and_accuracy(logits, arrays.y_test[:curve_examples], classes=classes))
 
-    def score(carry: Carry, arrays: Arrays, settings: Settings, steps: jax.Array) -> Score:
-        x, y = arrays.x_test[:curve_examples], arrays.y_test[:curve_examples]
-        test_loss, test_accuracy = scores(carry, settings, x, y)
-        return Score(carry.loss / steps, test_loss, test_accuracy)
-
-    def finish(carry: Carry, fixed: Fixed, arrays: Arrays, settings: Settings) -> Outcome:
+    def finish(params: Any, state: Any, fixed: Fixed, arrays: Arrays, settings: Settings) -> Outcome:
         labels = arrays.y_train if fixed.labels is None else fixed.labels
         x = arrays.x_train
         if fixed.rows is not None:
             x, labels = x[fixed.rows], labels[fixed.rows]
-        train_loss, train_accuracy = scores(carry, settings, x, labels)
-        return Outcome(logits_of(carry, settings, arrays.x_test), ravel(carry.params), train_loss, train_accuracy)
+        seen = loss_and_accuracy(logits_of(params, state, settings, x), labels, classes=classes)
+        return Outcome(logits_of(params, state, settings, arrays.x_test), ravel(params), *seen)
 
-    def snapshot(carry: Carry) -> jax.Array:
-        return ravel(carry.params)
-
-    return Run(begin, advance, score, finish, snapshot)
+    return Run(init, nudge, draw, start, order, advance, score, finish, ravel)

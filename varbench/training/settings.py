@@ -6,7 +6,7 @@ takes every number as an argument, whether it is shared or not, so that a run's 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,6 +49,11 @@ class Form:
     steps: int
     strategy: Strategy
     platform: str
+
+    def reading(self, fields: tuple[str, ...], *, drawing: bool = False) -> Form:
+        """The form of a program that reads these fields of the recipe alone, and n_train if it draws examples."""
+        few = {name: getattr(self.recipe, name) for name in fields}
+        return replace(self, recipe=Recipe(steps=1, **few), n_train=self.n_train if drawing else 0, steps=0)
 
 
 def settings_of(recipe: Recipe, dataset: Dataset) -> Settings:

@@ -82,7 +82,7 @@ def chains(
         rows = np.tile(order[:, generation * chunk : (generation + 1) * chunk], (len(TEACHERS), 1))
         fixed = Fixed(jnp.asarray(rows, jnp.int32), jnp.asarray(labels, jnp.int32))
         carry, _, _ = programs.begin(levels, arrays, settings)
-        carry = programs.advance(carry, fixed, levels, arrays, settings, np.int32(0), np.int32(steps))
+        carry = programs.advance(carry, fixed, levels, arrays, settings, 0, steps, {})
         logits = np.asarray(programs.finish(carry, fixed, arrays, settings).logits)
         alive &= np.isfinite(logits).all(axis=(1, 2))
         here = logits[:, :n_test]
