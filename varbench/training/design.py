@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,9 @@ from varbench.training.recipe import WHAT_ACTIVATES, Recipe
 
 Levels = dict[str, int]
 """One run's level on every source."""
+
+FEW = 16
+"""Fewer runs than this do not fill a program of the usual width."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,17 @@ class Design:
     def column(self, source: str) -> np.ndarray:
         """The levels [R] of one source."""
         return np.array([levels[source] for levels in self.levels], dtype=np.int64)
+
+    def side_by_side(self, lanes: int) -> Design:
+        """The same runs with so many of them side by side in a program; 0 for the strategy's own width."""
+        return replace(self, levels=tuple({**levels, "width": lanes} for levels in self.levels))
+
+    def in_halves(self) -> Design:
+        """The same runs, one half of them beside the other where they are few: two cores then have a half each.
+
+        The strategy's own width would train them on one core, with idle lanes beside.
+        """
+        return self.side_by_side(-(-len(self) // 2) if len(self) < FEW else 0)
 
     def as_dict(self) -> dict[str, Any]:
         """Kind, sources and number of runs, for manifests and reports."""

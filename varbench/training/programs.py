@@ -6,7 +6,6 @@ import functools
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from threading import Lock
 from typing import Any
 
@@ -51,22 +50,6 @@ def parameter_table(model: Model) -> tuple[Leaf, ...]:
     """Paths, shapes and slices of a model's parameters in its flat weight vector."""
     return table(jax.eval_shape(model.init, jax.random.key(0))[0])
 
-
-NETWORK = ("model", "hidden", "blocks", "norm", "dropout", "precision")
-
-READS: dict[str, tuple[str, ...]] = {
-    "init": NETWORK,
-    "nudge": (*NETWORK, "batch_size"),
-    "draw": ("resample", "label_noise"),
-    "order": ("resample",),
-    "score": NETWORK,
-    "finish": NETWORK,
-    "snapshot": NETWORK,
-}
-"""The fields of the recipe that a program depends on: recipes that agree in them share it. The others read them all."""
-
-DRAWING = ("draw", "order")
-"""Programs that draw among the training examples."""
 
 QUICK = ("init", "nudge", "draw", "start")
 """What runs once before the first step, and is slow to optimize: level 1 compiles it several times faster."""
@@ -117,7 +100,7 @@ class Programs:
         self._nudging = Lock()
         get = _program if fresh else _shared_program
         self.parts = {
-            name: get(_form_of(name, form), name, lanes, donate)
+            name: get(form.read_by(name), name, lanes, donate)
             for name, lanes, donate in (
                 ("init", 1, ()),
                 ("nudge", 3, ()),
@@ -230,20 +213,13 @@ class Programs:
         return [*calls, *([("snapshot", (params,), ())] if snapshots else [])]
 
 
-def _form_of(name: str, form: Form) -> Form:
-    """What a program depends on. Which labels are wrong is told by its arguments."""
-    if name in READS:
-        return form.reading(READS[name], drawing=name in DRAWING)
-    return replace(form, recipe=form.recipe.replace(label_noise=0.0))
-
-
 @functools.lru_cache(maxsize=KEPT)
 def _network(form: Form) -> Model:
     return model_for(form.recipe, shape=form.shape, classes=form.classes, convolution=form.strategy.convolution)
 
 
 def _model(form: Form) -> Model:
-    return _network(form.reading(NETWORK))
+    return _network(form.read_by("init"))
 
 
 def _placed(tree: Any, device: Any) -> Any:

@@ -28,6 +28,23 @@ class Settings(NamedTuple):
     std: Any
 
 
+NETWORK = ("model", "hidden", "blocks", "norm", "dropout", "precision")
+
+READS: dict[str, tuple[str, ...]] = {
+    "init": NETWORK,
+    "nudge": (*NETWORK, "batch_size"),
+    "draw": ("resample", "label_noise"),
+    "order": ("resample",),
+    "score": NETWORK,
+    "finish": NETWORK,
+    "snapshot": NETWORK,
+}
+"""The fields of the recipe that a program depends on: recipes that agree in them share it. The others read them all."""
+
+DRAWING = ("draw", "order")
+"""Programs that draw among the training examples."""
+
+
 @dataclass(frozen=True)
 class Form:
     """What a program is compiled for.
@@ -50,10 +67,13 @@ class Form:
     strategy: Strategy
     platform: str
 
-    def reading(self, fields: tuple[str, ...], *, drawing: bool = False) -> Form:
-        """The form of a program that reads these fields of the recipe alone, and n_train if it draws examples."""
-        few = {name: getattr(self.recipe, name) for name in fields}
-        return replace(self, recipe=Recipe(steps=1, **few), n_train=self.n_train if drawing else 0, steps=0)
+    def read_by(self, program: str) -> Form:
+        """What one of the programs of a run depends on: it is compiled once for all forms that agree in that."""
+        if program not in READS:
+            # Which labels are wrong is told by the arguments.
+            return replace(self, recipe=self.recipe.replace(label_noise=0.0))
+        few = {name: getattr(self.recipe, name) for name in READS[program]}
+        return replace(self, recipe=Recipe(steps=1, **few), n_train=self.n_train if program in DRAWING else 0, steps=0)
 
 
 def settings_of(recipe: Recipe, dataset: Dataset) -> Settings:

@@ -117,7 +117,7 @@ def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[Populat
                     f"misaligned-{case.name}-{word}",
                     f"{case.label}, {LABELS[word]}",
                     recipe,
-                    together(RUNS[budget] if runs is None else runs, sources=recipe.active_sources()),
+                    together(RUNS[budget] if runs is None else runs, sources=recipe.active_sources()).in_halves(),
                     description=LABELS[word],
                     snapshots=SNAPSHOTS,
                     measures=("accuracy", "train_loss"),

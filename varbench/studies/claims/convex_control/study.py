@@ -33,7 +33,7 @@ from varbench.studies.study import (
     Study,
 )
 from varbench.studies.weighed import Weighed
-from varbench.training.design import Design, together
+from varbench.training.design import together
 from varbench.training.recipe import Recipe
 
 LINEAR = "logistic"
@@ -78,7 +78,7 @@ def _population(case: Case, budget: str, runs: int | None) -> PopulationPlan:
         case.name,
         case.label,
         case.recipe,
-        Design(design.kind, design.sources, tuple({**levels, "width": LANES} for levels in design.levels)),
+        design.side_by_side(LANES),
         description="a convex problem from as many starting points as there are runs",
         snapshots=SNAPSHOTS,
         measures=MEASURES,

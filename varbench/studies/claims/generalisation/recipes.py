@@ -22,9 +22,6 @@ WIDTHS = {"smoke": (0.25,), "standard": (1 / 16, 0.25, 4.0), "full": (1 / 16, 1 
 NOISE = 0.4
 """Share of the training labels that are another class."""
 
-FEWEST_LANES = 16
-"""Fewer runs than this fill a program of their own, without idle lanes."""
-
 NONE = 1e-6
 """As good as no weight decay and no label smoothing: recipes that differ in numbers alone share their programs."""
 
@@ -107,9 +104,7 @@ def _recipes(case: Case, budget: str) -> Iterator[tuple[str, str, Recipe]]:
 
 
 def _design(recipe: Recipe, runs: int) -> Design:
-    design = together(runs, sources=recipe.active_sources())
-    lanes = runs if runs < FEWEST_LANES else 0
-    return Design(design.kind, design.sources, tuple({**levels, "width": lanes} for levels in design.levels))
+    return together(runs, sources=recipe.active_sources()).in_halves()
 
 
 def _units(hidden: Sequence[int]) -> str:

@@ -37,9 +37,6 @@ BATCH_STEPS = {"smoke": 40, "standard": 200, "full": 2000}
 LANES = 4
 """Runs side by side in one program with full batches: more of them leave the cache."""
 
-FEWEST_LANES = 16
-"""Fewer runs than this fill a program of their own."""
-
 FACTOR = 4
 """Units of the wide network over those of the base, and of the base over those of the narrow one."""
 
@@ -138,9 +135,9 @@ def _own(case: Case, budget: str) -> dict[str, Recipe]:
 def _design(recipe: Recipe, runs: int, word: str) -> Design:
     """All sources vary; the small batches, which share the program of the base, keep its lanes."""
     design = together(runs, sources=recipe.active_sources())
-    own = runs if runs < FEWEST_LANES else 0
-    lanes = {"small-batch": 0, "full-batch": LANES}.get(word, own)
-    return Design(design.kind, design.sources, tuple({**levels, "width": lanes} for levels in design.levels))
+    if word == "full-batch":
+        return design.side_by_side(LANES)
+    return design if word == "small-batch" else design.in_halves()
 
 
 def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) -> Judgement:
