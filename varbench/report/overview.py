@@ -49,6 +49,7 @@ def summary_table(document: Document) -> Table | None:
         f"Main measures of every population. {methods_sentence(document, shown)}",
         (Column("condition", "Population"), Column("runs", "Runs"), *columns),
         tuple(rows_out),
+        most=PRINTED_ROWS,
     )
 
 
