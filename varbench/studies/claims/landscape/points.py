@@ -13,8 +13,9 @@ from varbench.analysis.document import LEVEL
 from varbench.analysis.paths import ALPHAS, Form, path_pairs, paths
 from varbench.measures.barriers import barrier
 from varbench.parameters import Leaf
-from varbench.stats.concordance import kendall
-from varbench.stats.estimate import Estimate
+from varbench.stats.concordance import kendall, kendall_estimate
+from varbench.stats.disjoint import disjoint_mean_estimate
+from varbench.stats.estimate import UNBOUNDED, Estimate
 from varbench.stats.jackknife import jackknife_estimate
 from varbench.studies.study import Evidence
 from varbench.studies.sweeps import change, over_runs, ratio
@@ -160,12 +161,15 @@ def test_loss(e: Evidence) -> Float[np.ndarray, " R"]:
     return found
 
 
-def rank_between(first: Float[np.ndarray, "C R"], second: Float[np.ndarray, "C R"]) -> Float[np.ndarray, " R"]:
-    """Kendall's correlation over C recipes, of the runs of each level; NaN where a value of the level is missing."""
-    there = np.isfinite(first).all(axis=0) & np.isfinite(second).all(axis=0)
-    found = np.full(first.shape[1], np.nan)
-    found[there] = kendall(first.T[there], second.T[there])
-    return found
+def rank_between(first: Float[np.ndarray, "C R"], second: Float[np.ndarray, "C R"]) -> Estimate:
+    """Kendall's correlation over C recipes of their means over the runs that have both; the recipes are the sample.
+
+    A recipe without such a run is left out.
+    """
+    there = np.isfinite(first) & np.isfinite(second)
+    some = there.any(axis=1)
+    means = [np.nanmean(np.where(there[some], values[some], np.nan), axis=1) for values in (first, second)]
+    return kendall_estimate(*means, level=LEVEL, units="recipes")
 
 
 def rank_within(first: Float[np.ndarray, "C R"], second: Float[np.ndarray, "C R"]) -> Estimate:
@@ -187,6 +191,11 @@ def barriers(e: Evidence, form: Form) -> Float[np.ndarray, " n"]:
     if len(pairs) and (form == "raw" or (e.arrays.networks is not None and e.arrays.networks.symmetries)):
         found[tuple(pairs.T)] = barrier(paths(e.arrays, form, "train").loss, ALPHAS)
     return found.ravel()
+
+
+def over_pairs(values: Float[np.ndarray, " n"], *, bounds: tuple[float, float] = UNBOUNDED) -> Estimate:
+    """Mean over the disjoint pairs of runs that have a value: the pairs are the sample."""
+    return disjoint_mean_estimate(values[np.isfinite(values)], size=2, level=LEVEL, n_examples=None, bounds=bounds)
 
 
 def path_losses(e: Evidence, form: Form) -> Float[np.ndarray, "n A"]:
@@ -226,7 +235,7 @@ def measured(group: Group, points: Along | None, sharp: Mapping[str, Float[np.nd
     first = len(sharp["base"])
     losses = {word: test_loss(group[word])[:first] for word in SWEPT}
     both = np.array([sharp[word] for word in SWEPT]), np.array([losses[word] for word in SWEPT])
-    found["landscape_between"] = over_runs(rank_between(*both), bounds=(-1.0, 1.0))
+    found["landscape_between"] = rank_between(*both)
     found["landscape_within"] = rank_within(*both)
     found["landscape_rescaled"] = ratio(sharp["base"], sharp["rescaled"])
     found["landscape_batch"] = ratio(sharp["small-batch"], sharp["full-batch"])
@@ -234,8 +243,8 @@ def measured(group: Group, points: Along | None, sharp: Mapping[str, Float[np.nd
     found["landscape_batch_loss"] = change(test_loss(small), test_loss(full), n_examples=small.arrays.n_examples)
     heights = {(form, word): barriers(group[word], form) for form in FORMS for word in WIDTHS}
     for (form, word), values in heights.items():
-        found[f"{form} {word}"] = over_runs(values, bounds=(0.0, np.inf))
-    found["landscape_width"] = change(heights["aligned", "narrow"], heights["aligned", "wide"])
+        found[f"{form} {word}"] = over_pairs(values, bounds=(0.0, np.inf))
+    found["landscape_width"] = over_pairs(heights["aligned", "wide"] - heights["aligned", "narrow"])
     wide = group["wide"].arrays
     assert wide.train_loss is not None
     trained = np.where(wide.usable, wide.train_loss.astype(np.float64), np.nan)
