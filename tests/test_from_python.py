@@ -66,3 +66,20 @@ def test_runs_that_are_the_same_bits_are_named():
     weights = np.arange(14.0).reshape(7, 2)
     assert runs(logits=twice, weights=weights).n_repeated == 0
     assert runs(logits=None, predictions=twice.argmax(-1)).n_repeated == 0  # good models predict alike
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: varbench.plan(sd=0.01, width=0.01, out=""),
+        lambda: varbench.compare(runs(), runs(), out=""),
+        lambda: varbench.analyze(runs(), out=""),
+        lambda: varbench.write_report("anywhere", out=""),
+        lambda: varbench.run("identical-pipelines", budget="smoke", out=""),
+    ],
+)
+def test_a_folder_has_a_name(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="out has an empty name: give a folder"):
+        call()
+    assert not list(tmp_path.iterdir())

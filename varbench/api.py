@@ -9,11 +9,12 @@ from typing import Any
 from varbench.analysis.document import LEVEL
 from varbench.analysis.population import PopulationArrays
 from varbench.data import Dataset
+from varbench.refusals import folder_named
 from varbench.studies.execute import execute, jobs_of
 from varbench.studies.judge import judge
 from varbench.studies.registry import studies
 from varbench.studies.request import Request, command_line
-from varbench.studies.verify import verify
+from varbench.studies.verify import Verification, verification
 from varbench.training.design import Design, check_against, together
 from varbench.training.recipe import Recipe
 
@@ -97,8 +98,8 @@ def run(
     from varbench.training.devices import prepare
 
     prepare()
+    folder = folder_named(out)
     request = Request(studies([str(name) for name in names]), budget, runs, recipe, overrides)
-    folder = Path(out)
     execute(request, jobs_of(request, folder), folder, command=command_line(request, folder))
     return folder
 
@@ -111,7 +112,27 @@ def write_report(rundir: str | Path, *, out: str | Path) -> Path:
     """
     from varbench.report import render
 
-    return render(judge(Path(rundir)), out)
+    folder = folder_named(out)
+    return render(judge(Path(rundir)), folder)
+
+
+def verify(rundir: str | Path, *, everything: bool = False) -> Verification:
+    """Check every file of a run directory and train runs again, as `varbench verify` does.
+
+    Args:
+        rundir: The run directory.
+        everything: Train every run and make every experiment again; otherwise a sample of the runs.
+
+    Returns:
+        What was checked; `sound` says whether no file changed and the same bits came back.
+
+    Raises:
+        InputError: If it is not a run directory, or nothing in it is finished.
+    """
+    from varbench.training.devices import prepare
+
+    prepare()
+    return verification(Path(rundir), everything=everything)
 
 
 def plan(
@@ -170,6 +191,7 @@ def plan(
     from varbench.report.plan.request import Request, plan_from_pairs, plan_from_pilot, plan_from_sd
     from varbench.studies.pilots import conditions_of, pilots
 
+    folder = None if out is None else folder_named(out)
     request = Request(
         difference=difference,
         width=width,
@@ -196,8 +218,8 @@ def plan(
             document = plan_from_pairs(request, pairs)
         else:
             document = plan_from_pilot(request, pilots(pilot, measure=measure, level=1.0 - alpha), condition=condition)
-    if out is not None:
-        write_plan(document, Path(out))
+    if folder is not None:
+        write_plan(document, folder)
     return document
 
 
@@ -235,6 +257,7 @@ def compare(
     from varbench.studies.environment import git, versions
     from varbench.studies.sides import Asked, sides_of
 
+    folder = None if out is None else folder_named(out)
     check_level(level)
     asked = Asked(level, population, None if measures is None else tuple(measures))
     sides = sides_of(conditions, asked=asked)
@@ -255,6 +278,6 @@ def compare(
             "git": git(),
         },
     )
-    if out is not None:
-        render(document, out)
+    if folder is not None:
+        render(document, folder)
     return document

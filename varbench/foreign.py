@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from varbench.analysis.document import LEVEL
 from varbench.errors import InputError
+from varbench.refusals import folder_named
 
 if TYPE_CHECKING:
     from varbench.analysis.inputs import Results
@@ -39,11 +40,12 @@ def analyze(
     Raises:
         InputError: If the results cannot be read, or are not what they should be.
     """
+    folder = None if out is None else folder_named(out)
     document = _document(results, name=name, level=level)
-    if out is not None:
+    if folder is not None:
         from varbench.report import render
 
-        render(document, out)
+        render(document, folder)
     return document
 
 

@@ -6,6 +6,8 @@ import errno
 import os
 from pathlib import Path
 
+from varbench.errors import InputError
+
 SHOWS_THE_KERNEL = ("proc", "sys")
 """Folders at the root that look like any other and keep no files."""
 
@@ -39,6 +41,17 @@ def cause(error: OSError) -> str | None:
 def remedy(error: OSError) -> str:
     """`: give another folder`, where the place is to blame; nothing where the cause says what to do."""
     return "" if error.errno in _AGAIN else ": give another folder"
+
+
+def folder_named(out: str | os.PathLike[str]) -> Path:
+    """The folder to write to.
+
+    Raises:
+        InputError: If its name is empty: that would be the folder one is in.
+    """
+    if not str(out):
+        raise InputError('out has an empty name: give a folder, such as out="reports/mine"')
+    return Path(out)
 
 
 def _showing_the_kernel(error: OSError) -> str | None:

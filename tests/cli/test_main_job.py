@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import xarray
 
+import varbench
 from varbench.cli import main
 from varbench.cli.interrupt import interruptible
 from varbench.store import PopulationStore
@@ -162,6 +163,9 @@ def test_verify_names_an_edited_copy_of_the_recipe(rundir: Path, capsys: pytest.
     found = json.loads(capsys.readouterr().out)
     assert (found["sound"], found["broken_files"]) == (False, ["recipe.toml"])
     assert {run["agreement"] for p in found["populations"] for run in p["runs"]} == {"bitwise"}
+    from_python = varbench.verify(rundir)
+    assert (from_python.sound, from_python.broken_files) == (False, ("recipe.toml",))
+    assert all(check.sound for check in from_python.populations)
 
 
 def test_status_counts(rundir: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json as json_
 import sys
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,9 +28,7 @@ def verify(rundir: tyro.conf.Positional[Path], all: bool = False, quiet: bool = 
         quiet: No progress.
         json: Print as JSON.
     """
-    from varbench.studies.request import broken_recipe_file
-    from varbench.studies.verify import verify as verified
-    from varbench.studies.verify import verify_experiments
+    from varbench.studies.verify import verification
     from varbench.training.devices import prepare
 
     prepare()
@@ -49,33 +46,19 @@ def verify(rundir: tyro.conf.Positional[Path], all: bool = False, quiet: bool = 
         if sys.stderr.isatty() and not quiet:
             print(f"\r{name}: made again, {share:.0%} ", end="", file=sys.stderr, flush=True)
 
-    checks = verified(rundir, everything=all, listen=listen)
-    experiments = verify_experiments(rundir, everything=all, listen=listen_experiment)
+    found = verification(rundir, everything=all, listen=listen, listen_experiment=listen_experiment)
     if sys.stderr.isatty() and not quiet:
         print("\r\033[K", end="", file=sys.stderr)
-    broken = broken_recipe_file(rundir)
-    sound = all_sound((*checks, *experiments)) and not broken
     if json:
-        found = {
-            "sound": sound,
-            "broken_files": broken,
-            "populations": [check.as_dict() for check in checks],
-            "experiments": [check.as_dict() for check in experiments],
-        }
-        print(json_.dumps(found, indent=1))
+        print(json_.dumps(found.as_dict(), indent=1))
     else:
-        _print_broken(broken, indent="")
-        for check in checks:
+        _print_broken(found.broken_files, indent="")
+        for check in found.populations:
             _print(check)
-        for experiment in experiments:
+        for experiment in found.experiments:
             _print_experiment(experiment)
-        print("The same bits." if sound else "NOT the same bits.")
-    return 0 if sound else 1
-
-
-def all_sound(checks: Sequence[PopulationCheck | ExperimentCheck]) -> bool:
-    """Whether every population and experiment is."""
-    return all(check.sound for check in checks)
+        print("The same bits." if found.sound else "NOT the same bits.")
+    return 0 if found.sound else 1
 
 
 def _print(check: PopulationCheck) -> None:

@@ -16,7 +16,7 @@ from varbench.store.files import sha256
 from varbench.store.sketch import count_sketch
 from varbench.studies.environment import environment
 from varbench.studies.experiments import broken_files, is_made, read_experiment
-from varbench.studies.request import read_study, request_of
+from varbench.studies.request import broken_recipe_file, read_study, request_of
 from varbench.studies.study import Experiment
 from varbench.training.engine import Block, Engine, Progress
 from varbench.training.recipe import recipe_from_dict
@@ -91,6 +91,59 @@ class ExperimentCheck:
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
         return {**asdict(self), "sound": self.sound}
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Everything that was checked in a run directory.
+
+    Attributes:
+        populations: A check of each population.
+        experiments: A check of each experiment.
+        broken_files: Files beside them that are missing or not as they were written: the user's own recipe.
+    """
+
+    populations: tuple[PopulationCheck, ...]
+    experiments: tuple[ExperimentCheck, ...]
+    broken_files: tuple[str, ...]
+
+    @property
+    def sound(self) -> bool:
+        """No file changed, and all that was made again came back bit for bit."""
+        checks: tuple[PopulationCheck | ExperimentCheck, ...] = (*self.populations, *self.experiments)
+        return not self.broken_files and all(check.sound for check in checks)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {
+            "sound": self.sound,
+            "broken_files": self.broken_files,
+            "populations": [check.as_dict() for check in self.populations],
+            "experiments": [check.as_dict() for check in self.experiments],
+        }
+
+
+def verification(
+    out: Path,
+    *,
+    everything: bool,
+    listen: Callable[[str, int, Progress], None] = lambda name, runs, progress: None,
+    listen_experiment: Callable[[str, float], None] = lambda name, share: None,
+) -> Verification:
+    """Check all of a run directory: its populations, its experiments, and the copy of the user's own recipe.
+
+    Args:
+        out: The run directory.
+        everything: Make every run and every experiment again; otherwise a sample of the runs.
+        listen: As in `verify`.
+        listen_experiment: As `listen` in `verify_experiments`.
+
+    Raises:
+        InputError: If it is not a run directory, or nothing in it is finished.
+    """
+    populations = verify(out, everything=everything, listen=listen)
+    experiments = verify_experiments(out, everything=everything, listen=listen_experiment)
+    return Verification(populations, experiments, broken_recipe_file(out))
 
 
 def verify_experiments(
