@@ -25,7 +25,7 @@ def counted(kept: np.ndarray) -> np.ndarray:
     return np.round(SAMPLES * shares).astype(int)
 
 
-def arrays(kept, *, of_likelihood=None, again=None, losses=None, finished=None) -> dict[str, np.ndarray]:
+def arrays(kept, *, of_likelihood=None, again=None, losses=None, finished=None, sharp=0.9) -> dict[str, np.ndarray]:
     """Arrays of an experiment from which modes each run keeps [R, K]."""
     kept = np.asarray(kept, float)
     other = np.ones_like(kept) if of_likelihood is None else np.asarray(of_likelihood, float)
@@ -36,7 +36,7 @@ def arrays(kept, *, of_likelihood=None, again=None, losses=None, finished=None) 
     return {
         "counts": np.repeat(both[:, None], CHECKS, axis=1),
         "again": second,
-        "sharp": both // 2,
+        "sharp": np.floor(both * sharp).astype(int),
         "losses": curves.astype(np.float32),
         "steps": np.arange(1, CHECKS + 1),
         "samples": np.zeros((3, 2, 5, 2)),
@@ -75,6 +75,19 @@ def test_gans_that_keep_all_modes_contradict_the_claim():
     assert part("modes are lost", verdict) is False
     assert part("seeds differ", verdict) is False
     assert judgement.number.startswith(("of 8 modes a GAN keeps 8.0", "0 %"))
+
+
+def test_blur_cannot_be_told_from_lost_modes():
+    verdict, judgement = decided(kept=sets(), sharp=0.1)
+    assert verdict.verdict == "inconclusive"
+    assert part("modes are lost", verdict) is None
+    assert judgement.number == "of 8 modes a GAN keeps or blurs at most 8.0 [8.0, 8.0]; claimed: below 7.2"
+
+
+def test_losses_just_apart_are_not_sure_among_the_numbers_of_the_study():
+    spread = np.linspace(-1.0, 1.0, RUNS)
+    assert part("similar loss", decided(kept=sets(), losses=0.6 + 0.095 * spread)[0]) is None
+    assert part("similar loss", decided(kept=sets(), losses=0.6 + 0.3 * spread)[0]) is False
 
 
 def test_seeds_that_all_lose_the_same_modes_contradict_it():

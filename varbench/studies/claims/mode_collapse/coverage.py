@@ -81,6 +81,11 @@ class Coverage:
         """Share of the samples of high quality."""
         return over_runs(self.sharp[:, model].sum(-1) / self.n_samples, bounds=(0.0, 1.0))
 
+    def at_most(self) -> Estimate:
+        """Share of the modes that a GAN keeps, and that all its samples beyond 3 SDs of a mode could make up for."""
+        kept, sharp = self.kept(GAME).mean(-1), self.sharp[:, GAME].sum(-1) / self.n_samples
+        return over_runs(np.minimum(kept + 1.0 - sharp, 1.0), bounds=(0.0, 1.0))
+
     def captured(self, model: int) -> Estimate:
         """Share of the modes with a sample of high quality, as Srivastava et al. 2017 count."""
         return over_runs((self.sharp[:, model] > 0).mean(-1), bounds=(0.0, 1.0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from varbench.stats.estimate import Estimate
 from varbench.studies.claims.mode_collapse.coverage import GAME, LIKELIHOOD, LOSS_MARGIN, Coverage, coverage, in_modes
 from varbench.studies.claims.mode_collapse.games import SAMPLES, Mixture, train_generators
 from varbench.studies.claims.mode_collapse.generators import Setting
-from varbench.studies.rules import decided, deciding, percent, told, weigh
+from varbench.studies.rules import HOLM, decided, deciding, percent, told, weigh
 from varbench.studies.study import (
     Arrays,
     Case,
@@ -35,14 +35,13 @@ RUNS = {"smoke": 8, "standard": 16, "full": 64}
 
 SETTINGS = {
     "smoke": Setting(hidden=16, latent=4, batch=32, steps=120, generator_lr=5e-3, discriminator_lr=5e-4),
-    "standard": Setting(hidden=64, latent=16, batch=64, steps=5000, generator_lr=5e-3, discriminator_lr=5e-4),
-    "full": Setting(hidden=128, latent=256, batch=512, steps=25_000, generator_lr=1e-3, discriminator_lr=1e-4),
+    "standard": Setting(hidden=64, latent=8, batch=64, steps=5000, generator_lr=2e-3, discriminator_lr=8e-3),
+    "full": Setting(hidden=128, latent=16, batch=128, steps=30_000, generator_lr=1e-3, discriminator_lr=4e-3),
 }
-"""Full is the setting of the code that Metz et al. published with their paper, without unrolling, which others use too;
-standard is scaled down: five times the rates, a fifth of the steps."""
+"""The discriminator learns four times as fast as the generator (Heusel et al. 2017, arXiv 1706.08500)."""
 
-RING = Mixture(tuple((math.cos(k * math.pi / 4), math.sin(k * math.pi / 4)) for k in range(8)), 0.01)
-GRID = Mixture(tuple((2.0 * i, 2.0 * j) for i in range(-2, 3) for j in range(-2, 3)), 0.05)
+RING = Mixture(tuple((math.cos(k * math.pi / 4), math.sin(k * math.pi / 4)) for k in range(8)), 0.02)
+GRID = Mixture(tuple((0.5 * i, 0.5 * j) for i in range(-2, 3) for j in range(-2, 3)), 0.025)
 MIXTURES = {"modes-ring": ("Ring of 8", RING), "modes-grid": ("Grid of 25", GRID)}
 
 COVERED = 0.9
@@ -93,17 +92,11 @@ def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) 
 
 
 def _parts(c: Coverage) -> tuple[Part, ...]:
-    lost, other, gap, kept = c.covered(GAME), c.other_sets(), c.loss_gap(), c.covered(LIKELIHOOD)
+    other, gap, kept = c.other_sets(), c.loss_gap(), c.covered(LIKELIHOOD)
     left = f" {c.n_diverged} runs diverged and are left out." if c.n_diverged else ""
     all_but = f"{COVERED * c.n_modes:.3g}"
     return (
-        weigh(
-            "modes are lost",
-            Weighed(
-                lost, "below", COVERED, f"of {c.n_modes} modes a GAN keeps {told(in_modes(lost, c.n_modes))}", all_but
-            ),
-            f"GANs keep {_of(lost, c.n_modes)} modes, with {percent(c.near(GAME))} of their samples in one.{left}",
-        ),
+        _lost(c, left),
         weigh(
             "seeds differ",
             Weighed(
@@ -122,11 +115,13 @@ def _parts(c: Coverage) -> tuple[Part, ...]:
                 gap,
                 "below",
                 LOSS_MARGIN,
-                f"losses of two seeds differ by {told(gap, digits=4, unit='nats')} ({c.label})",
+                f"losses of two seeds differ by {told(gap, digits=3, unit='nats')} ({c.label})",
                 f"{LOSS_MARGIN:.3f} nats",
+                ratio=True,
             ),
-            f"The losses of their discriminators differ by {told(gap, digits=4, unit='nats')} (root mean square; "
-            f"the margin is {LOSS_MARGIN:.3f}).",
+            f"The losses of their discriminators differ by {told(gap, digits=3, unit='nats')} (root mean square; the "
+            f"margin is {LOSS_MARGIN:.3f}) around {told(over_runs(c.losses[:, 0]), digits=3)}, where one that cannot "
+            "tell has 1.386 in any state of the generator.",
         ),
         weigh(
             "not the data",
@@ -141,6 +136,24 @@ def _parts(c: Coverage) -> tuple[Part, ...]:
             f"{_whole(c)} of {c.n_runs} runs.",
         ),
     )
+
+
+def _lost(c: Coverage, left: str) -> Part:
+    """Whether modes are lost, and not merely blurred: samples in no mode may be blurred ones of those not kept."""
+    kept, most = c.covered(GAME), c.at_most()
+    limit = f"{COVERED * c.n_modes:.3g}"
+    text = (
+        f"GANs keep {_of(kept, c.n_modes)} modes, with {percent(c.quality(GAME))} of their samples within "
+        f"{QUALITY:g} SDs of one; the others could make up for {told(in_modes(most, c.n_modes))} modes in all.{left}"
+    )
+    keeps = Weighed(
+        kept, "below", COVERED, f"of {c.n_modes} modes a GAN keeps {told(in_modes(kept, c.n_modes))}", limit
+    )
+    words = f"of {c.n_modes} modes a GAN keeps or blurs at most {told(in_modes(most, c.n_modes))}"
+    if keeps.holds is False:
+        return weigh("modes are lost", keeps, text)
+    part = weigh("modes are lost", Weighed(most, "below", COVERED, words, limit), text)
+    return replace(part, holds=part.holds or None)
 
 
 def _of(share: Estimate, n_modes: int) -> str:
@@ -282,34 +295,39 @@ STUDY = Study(
     rule=(
         f"Of {SAMPLES:,} samples, those within {NEAR:g} of the distance between neighboring modes belong to their "
         f"nearest mode, and a mode is kept if it has at least {KEPT:.0%} of what even shares would give it. For each "
-        f"mixture of Gaussians: (1) a GAN keeps less than {COVERED:.0%} of the modes, a mean over seeds; (2) the share "
+        f"mixture of Gaussians: (1) a GAN keeps less than {COVERED:.0%} of the modes, a mean over seeds, even if all "
+        f"its samples beyond {QUALITY:g} SDs of any mode were blurred ones of modes that it does not keep, at their "
+        f"even share; keeping {COVERED:.0%} contradicts, in between blur is not told apart from loss; (2) the share "
         "of pairs of seeds that keep different sets of modes, less the share of seeds whose own set changes in other "
         f"samples, lies above {OTHER:.0%}; (3) the root-mean-square difference in the discriminator's final loss "
         f"between two seeds lies below {MARGIN:.0%} of 2 ln 2, the loss of one that cannot tell (whole 90 % interval, "
         "two one-sided tests); (4) a mixture of Gaussians fitted to the same batches by gradient on the likelihood "
         f"keeps more than {COVERED:.0%} of the modes. (1), (2) and (4) with whole 95 % intervals over seeds. All four: "
-        "supported. One wholly on the other side: contradicted. Otherwise inconclusive. Runs that diverged are left "
-        "out and counted. The claim is supported if both mixtures support it, and contradicted if one contradicts it."
+        f"supported. One wholly on the other side: contradicted. Otherwise inconclusive. {HOLM} Runs that diverged "
+        "are left out and counted. The claim is supported if both mixtures support it, and contradicted if one "
+        "contradicts it."
     ),
     meaning=(
-        "A generator may leave out most of what it was shown while the loss says nothing of it: count what is covered, "
+        "A generator may leave out most of what it was shown, and its loss does not count it: count what is covered, "
         "over several seeds. Whether another seed leaves out something else is for (2) to tell. That the control "
         "covers everything shows that the data can be covered; its model is another one, so that it does not show "
         "which of objective and network is to blame."
     ),
     limits=(
-        "Two mixtures in the plane, small networks, one pair of learning rates. The full budget has the networks, "
-        "batch, rates and steps of the code that Metz et al. published, without unrolling (initial weights are normal "
-        "numbers of the size of their orthogonal ones, and the generator's loss is the non-saturating one); the "
-        "standard budget has half the units, an eighth of the batch, five times the rates and a fifth of the steps. "
-        "Two pilots came before: with equal rates, inputs divided by 4 and a gain of 0.8 the samples were a blur; in "
-        f"the present setting a tenth of them or fewer lay within {QUALITY:g} SDs of a mode, so that counting modes by "
-        "such samples, as Srivastava et al. do and as the first rule did, would have called blur collapse. The rule "
-        "therefore counts samples near a mode; the other counts stand beside. The control got its present form then, "
-        "too: a network that predicted one coordinate from the other did not learn such sharp modes. It suits these "
-        "data, being of their family, and starts from random points of them. At these settings most samples "
-        "of the GANs lie in no mode at all, so that the count of kept modes does not tell collapse from blur. "
-        "Unrolling, packing and other objectives that are known to help GANs were not tried."
+        "Two mixtures in the plane, small networks, one pair of learning rates. Modes are narrow, and half as narrow "
+        "as in the literature (1/38 and 1/20 of their distance), so that small networks learn their width in the time "
+        "of the standard budget. The rule and the settings were revised after first results: at the rates of "
+        "Metz et al., scaled up, a third of the samples or fewer lay in a mode and the discriminator could not tell, "
+        "so that blur looked "
+        "like collapse and losses were equal whatever the generator did. Other settings (discriminator faster "
+        "than the generator, rates that fall to 0, magnified inputs) were looked for by the share of samples within "
+        f"{QUALITY:g} SDs of a mode alone, in some twenty pilots that showed the modes kept, too; and the samples "
+        "outside count for the GAN now. Others' GANs reach 98 % and 95 % there (Lin et al. 2018, arXiv 1712.04086, "
+        "table 1), with wider networks and longer training. The control is a model of another family, which "
+        "suits these data and starts from random points of them. The same generator under losses without a game "
+        "(energy distance, maximum mean discrepancy, nearest points) kept all 8 modes of the ring, but on the grid "
+        "most of its samples lay in no mode after as many steps, so that it says nothing there and is not the "
+        "control. Unrolling, packing and other objectives that are known to help GANs were not tried."
     ),
     cases=_cases,
     plan=_plan,
