@@ -26,7 +26,7 @@ COMMANDS = {
     "plan": ("plan.plan", "Say how many runs a goal needs, or what a number of runs can show; trains nothing."),
     "status": (
         "show.status",
-        "Show how far a run directory is: runs planned, finished, diverged, and whether its files are sound.",
+        "Show how far a run directory is: runs planned, finished, diverged, experiments made, broken files.",
     ),
     "verify": (
         "verify.verify",

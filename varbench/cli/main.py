@@ -26,12 +26,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         print(f"varbench {__version__}")
         return 0
+    from varbench.cli.parsing import parsed
+
     wrong = _wrong(arguments)
     if wrong:
         print(f"varbench: {wrong}", file=sys.stderr)
         return 2
+    name = arguments[0]
     try:
-        return _guarded(lambda: _command(arguments[0], arguments[1:]))
+        return _guarded(lambda: parsed(function_of(name), arguments[1:], prog=f"varbench {name}")())
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 2
 
@@ -41,14 +44,6 @@ def _help() -> int:
 
     print(help_text(shutil.get_terminal_size().columns), flush=True)
     return 0
-
-
-def _command(name: str, arguments: list[str]) -> int:
-    """Parse the arguments of one command and run it: the parsers of the others are not built."""
-    import tyro
-
-    config = (tyro.conf.FlagCreatePairsOff,)
-    return tyro.cli(function_of(name), prog=f"varbench {name}", args=arguments, config=config)
 
 
 def _wrong(arguments: list[str]) -> str | None:

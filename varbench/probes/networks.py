@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from threading import RLock
 from typing import Any, Literal
 
 import jax
@@ -47,6 +48,7 @@ class TrainedNetworks:
         self.recipe, self.dataset = recipe, dataset
         self.model = model_of(recipe, dataset, convolution=convolution)
         self.params_like, self.state_like = jax.eval_shape(self.model.init, jax.random.key(0))
+        self._compiling, self._compiled, self._called = RLock(), dict[Any, Any](), set[Any]()
 
     @cached_property
     def leaves(self) -> tuple[Leaf, ...]:
@@ -179,14 +181,24 @@ class TrainedNetworks:
             *shared: Arrays that all rows share.
             most: Rows of one call of the program at most, where what it returns is large.
         """
-        if function not in self._compiled:
-            self._compiled[function] = jax.jit(lambda rows, *rest: lax.map(lambda row: function(row, *rest), rows))
-        program, lanes, parts = self._compiled[function], min(LANES, most), []
+        lanes, parts = min(LANES, most), []
         for start in range(0, len(weights), lanes):
             rows = np.asarray(weights[start : start + lanes], np.float32)
             padded = np.concatenate([rows, np.repeat(rows[:1], lanes - len(rows), axis=0)])
-            parts.append(_first(len(rows), program(padded, *shared)))
+            parts.append(_first(len(rows), self._call(function, padded, *shared)))
         return jax.tree.map(lambda *pieces: np.concatenate(pieces), *parts)
+
+    def _call(self, function: Callable[..., Any], *args: Any) -> Any:
+        """The compiled program of a function; of several threads one compiles it, and the others wait."""
+        known = (function, *(jax.typeof(leaf) for leaf in jax.tree.leaves(args)))
+        with self._compiling:
+            program = self._compiled.setdefault(
+                function, jax.jit(lambda rows, *rest: lax.map(lambda row: function(row, *rest), rows))
+            )
+            if known not in self._called:
+                self._called.add(known)
+                return program(*args)
+        return program(*args)
 
     def _logits(self, weights: jax.Array, x: jax.Array) -> jax.Array:
         state = self.state_of(weights)
@@ -207,10 +219,6 @@ class TrainedNetworks:
         pairs = {"train": (data.x_train, data.y_train), "test": (data.x_test, data.y_test)}
         with jax.ensure_compile_time_eval():  # constants, even if first asked for while a function is traced
             return {split: (jnp.asarray(x), jnp.asarray(y)) for split, (x, y) in pairs.items()}
-
-    @cached_property
-    def _compiled(self) -> dict[Callable[..., Any], Callable[..., Any]]:
-        return {}
 
 
 def _first(count: int, tree: Any) -> Any:

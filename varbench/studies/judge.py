@@ -22,6 +22,7 @@ from varbench.stats.estimate import Estimate
 from varbench.store import PopulationStore
 from varbench.studies.experiments import made_where, read_experiment
 from varbench.studies.moment import Moment
+from varbench.studies.parallel import side_by_side
 from varbench.studies.request import Request, continued, read_study, request_of
 from varbench.studies.study import Evidence, Judgement, Named, PopulationPlan, Study
 from varbench.training.design import Design
@@ -62,22 +63,25 @@ def judge(out: Path, *, listen: Callable[[Moment], None] = lambda moment: None) 
         name: population_arrays(store, arrays[name], networks=_networks(plans[name], shared))
         for name, store in stores.items()
     }
-    evidence = {}
+    owned = {study.name: [plan.name for plan in request.plans(study)] for study in request.studies}
 
     def tell(label: str, done: int) -> None:
         share = done / (len(plans) + len(request.studies))
         listen(Moment(f"measuring {label}", 0, 0, None, share, share))
 
-    for done, (name, plan) in enumerate(plans.items()):
+    def measured(plan: PopulationPlan) -> Evidence:
+        return Evidence(plan, populations[plan.name], _estimates(plan, plans, populations, stores))
+
+    def judged(study: Study) -> Judgement:
+        return study.judge({name: evidence[name] for name in owned[study.name]}, experiments[study.name])
+
+    evidence, judgements = dict[str, Evidence](), dict[str, Judgement]()
+    for done, (plan, waiting) in enumerate(side_by_side(measured, tuple(plans.values()))):
         tell(plan.label, done)
-        evidence[name] = Evidence(plan, populations[name], _estimates(plan, plans, populations, stores))
-    judgements: dict[str, Judgement] = {}
-    owned: dict[str, list[str]] = {}
-    for done, study in enumerate(request.studies, start=len(plans)):
+        evidence[plan.name] = waiting()
+    for done, (study, waiting_too) in enumerate(side_by_side(judged, request.studies), start=len(plans)):
         tell(study.title, done)
-        owned[study.name] = [plan.name for plan in request.plans(study)]
-        mine = {name: evidence[name] for name in owned[study.name]}
-        judgements[study.name] = study.judge(mine, experiments[study.name])
+        judgements[study.name] = waiting_too()
     owner = {name: study for study, names in reversed(owned.items()) for name in names}
     mains = [plan for plan in plans.values() if plan.role != "control"]
     drawn = [plan for plan in mains if plan.role == "population" and plan.plots]

@@ -314,7 +314,7 @@ STUDY = Study(
         "which of objective and network is to blame."
     ),
     limits=(
-        "Two mixtures in the plane, small networks, one pair of learning rates. Modes are narrow, and half as narrow "
+        "Two mixtures in the plane, small networks, one pair of learning rates. Modes are narrow, but twice as wide "
         "as in the literature (1/38 and 1/20 of their distance), so that small networks learn their width in the time "
         "of the standard budget. The rule and the settings were revised after first results: at the rates of "
         "Metz et al., scaled up, a third of the samples or fewer lay in a mode and the discriminator could not tell, "
