@@ -87,7 +87,7 @@ def test_one_narrow_failure_among_the_numbers_decides_nothing() -> None:
     assert parts["one ULP alone"].weighed[0].holds is False
     assert parts["one ULP alone"].holds is None
     assert judgement.verdicts[-1].verdict == "inconclusive"
-    assert judgement.number.endswith("come back with one ULP alone (Digits · MLP); claimed: above 50 %")
+    assert judgement.number.endswith("come back with one ULP alone (Digits · MLP 32); claimed: above 50 %")
 
 
 @pytest.mark.parametrize("source", ["init", "order"])

@@ -21,9 +21,9 @@ CURVE = Recipe(data="mnist1d", optimizer="adam", lr=1e-2, batch_size=100)
 """What the recipes on MNIST-1D have in common."""
 
 MAIN = {
-    "mnist1d-mlp": ("MNIST-1D · MLP", CURVE.replace(model="mnist1d-mlp", optimizer="adamw", weight_decay=0.1)),
+    "mnist1d-mlp": ("MNIST-1D · MLP 100-100", CURVE.replace(model="mnist1d-mlp", optimizer="adamw", weight_decay=0.1)),
     "mnist1d-cnn": ("MNIST-1D · CNN", CURVE.replace(model="mnist1d-cnn")),
-    "digits-mlp": ("Digits · MLP", Recipe(data="digits", model="mlp", lr=1e-3, batch_size=50)),
+    "digits-mlp": ("Digits · MLP 128-128", Recipe(data="digits", model="mlp", lr=1e-3, batch_size=50)),
 }
 """Name → (label, recipe without its steps) of the main populations."""
 

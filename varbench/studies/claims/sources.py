@@ -97,7 +97,7 @@ def _cases(budget: str) -> tuple[Case, ...]:
     plain = PLAIN.replace(epochs=EPOCHS[budget])
     digits = plain.replace(data="digits", hidden=(32,), batch_size=50, dropout=0.1, resample="bootstrap")
     curves = plain.replace(data="mnist1d", hidden=(64,), batch_size=100, shift=2)
-    cases = (Case("digits", "Digits · MLP", digits), Case("mnist1d", "MNIST-1D · MLP", curves))
+    cases = (Case("digits", "Digits · MLP 32", digits), Case("mnist1d", "MNIST-1D · MLP 64", curves))
     return cases[:1] if budget == "smoke" else cases
 
 

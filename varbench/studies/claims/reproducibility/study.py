@@ -81,8 +81,8 @@ class Way:
 
 def _cases(budget: str) -> tuple[Case, ...]:
     plain = PLAIN.replace(steps=STEPS[budget])
-    digits = Case("digits", "Digits · MLP", plain.replace(data="digits", hidden=(32,), batch_size=50))
-    curves = Case("mnist1d", "MNIST-1D · MLP", plain.replace(data="mnist1d", hidden=(64,), batch_size=100))
+    digits = Case("digits", "Digits · MLP 32", plain.replace(data="digits", hidden=(32,), batch_size=50))
+    curves = Case("mnist1d", "MNIST-1D · MLP 64", plain.replace(data="mnist1d", hidden=(64,), batch_size=100))
     return (digits,) if budget == "smoke" else (digits, curves)
 
 
