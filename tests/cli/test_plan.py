@@ -80,7 +80,9 @@ def test_the_overview_of_a_report(capsys: pytest.CaptureFixture[str]) -> None:
     stored = json.loads((REFERENCE / "analysis.json").read_text())
     rows = {r["measure"]: r for r in stored["estimates"] if r["condition"] == "mnist1d-mlp" and r["at"] is None}
     half = 100 * (rows["accuracy"]["high"] - rows["accuracy"]["low"]) / 2
-    found = re.match(r"The 64 runs of MNIST-1D · MLP 100-100 pin the test accuracy down to within about ([\d.]+) pp", text)
+    found = re.match(
+        r"The 64 runs of MNIST-1D · MLP 100-100 pin the test accuracy down to within about ([\d.]+) pp", text
+    )
     assert found is not None
     assert float(found[1]) == pytest.approx(half, rel=0.01)
     assert "64 runs (pilot) 128 runs 256 runs" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -276,7 +277,7 @@ def _shares(found: Sequence[Found]) -> Chart:
 def _along(one: Found) -> Chart:
     last = "; ".join(f"{WORDS.get(source, 'all')} {percent(row[-1][1])}" for source, row in one.curves.items())
     return Chart(
-        name="along-" + "".join(c if c.isalnum() else "-" for c in one.label.lower()).strip("-"),
+        name="along-" + re.sub(r"\W+", "-", one.label.lower()).strip("-"),
         title=f"Flips by source along training, {one.label}",
         x_label="optimizer steps",
         y_label="disagreement of two runs",
