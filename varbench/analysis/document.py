@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -76,10 +77,10 @@ def document(
         "title": title,
         "headline": headline,
         "budget": budget,
-        "studies": [dict(study) for study in studies],
+        "studies": [spaced(dict(study)) for study in studies],
         "conditions": [dict(c) for c in conditions],
         "estimates": rows,
-        "verdicts": [{"study": study_name, **v.as_dict()} for study_name, v in verdicts],
+        "verdicts": [spaced({"study": study_name, **v.as_dict()}) for study_name, v in verdicts],
         "anchors": [dict(a) for a in anchors],
         "plots": dict(plots),
         "measures": {
@@ -104,6 +105,15 @@ def shortened(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [shortened(item) for item in value]
     return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+
+
+def spaced(value: Any) -> Any:
+    """The same value with a space before every percent sign in its texts, as in print: `5 %`."""
+    if isinstance(value, Mapping):
+        return {key: spaced(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [spaced(item) for item in value]
+    return re.sub(r"(?<=\d)%", " %", value) if isinstance(value, str) else value
 
 
 def _row(study: str, named: Named, measures: Mapping[str, Any]) -> dict[str, Any]:

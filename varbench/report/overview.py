@@ -142,7 +142,7 @@ def estimates_table(document: Document) -> Table | None:
     if not document.estimates:
         return None
     keys = (
-        "study", "condition", "measure", "at", "value", "low", "high", "unit", "level", "method", "resampled", "n_runs",
+        "study", "condition", "measure", "at", "value", "low", "high", "unit", "level", "method", "n_runs",
         "n_examples", "reason",
     )  # fmt: skip
     rows, digest = [], []
@@ -151,8 +151,8 @@ def estimates_table(document: Document) -> Table | None:
         at = r.at if r.at is None or isinstance(r.at, str) else f"{r.at:g}"
         rows.append(
             (
-                r.study, r.condition, r.measure, r.at, q.value, q.low, q.high, q.unit, r.level, r.method, r.resampled,
-                r.n_runs, r.n_examples, q.reason,
+                r.study, r.condition, r.measure, r.at, q.value, q.low, q.high, q.unit, r.level, r.method, r.n_runs,
+                r.n_examples, q.reason,
             )
         )  # fmt: skip
         digest.append((document.label(r.condition), r.measure, at, q, _how(r), r.n_runs, r.n_examples))

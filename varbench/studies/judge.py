@@ -10,7 +10,7 @@ import numpy as np
 
 from varbench.analysis.catalogue import MEASURES, estimates, unavailable
 from varbench.analysis.controls import control_estimates
-from varbench.analysis.document import KEY, LEVEL, document, shortened
+from varbench.analysis.document import KEY, LEVEL, document, shortened, spaced
 from varbench.analysis.networks import Networks
 from varbench.analysis.plots import plots
 from varbench.analysis.population import PopulationArrays
@@ -20,13 +20,12 @@ from varbench.keys import SOURCES
 from varbench.probes import TrainedNetworks
 from varbench.stats.estimate import Estimate
 from varbench.store import PopulationStore
+from varbench.studies.designs import identical_in, together_told, varied_in
 from varbench.studies.experiments import made_where, read_experiment
 from varbench.studies.moment import Moment
 from varbench.studies.parallel import side_by_side
 from varbench.studies.request import Request, continued, read_study, request_of
 from varbench.studies.study import Evidence, Judgement, Named, PopulationPlan, Study
-from varbench.training.design import Design
-from varbench.training.recipe import Recipe
 
 SUITE = "suite"
 SUITE_TITLE = "Training is optimization, put to the test"
@@ -109,7 +108,7 @@ def judge(out: Path, *, listen: Callable[[Moment], None] = lambda moment: None) 
         ],
         verdicts=[(study, v) for study, judgement in judgements.items() for v in judgement.verdicts],
         charts=[
-            {"study": study, **shortened(chart.as_dict())}
+            {"study": study, **spaced(shortened(chart.as_dict()))}
             for study, judgement in judgements.items()
             for chart in judgement.charts
         ],
@@ -245,50 +244,11 @@ def _experiment_conditions(request: Request, study: Study, judgement: Judgement)
     ]
 
 
-def _what_varies(design: Design) -> str:
-    """Which sources vary over the runs, and how."""
-    sources, runs = ", ".join(design.sources), len(design)
-    if design.kind == "crossed":
-        counts = (len(set(design.column(source).tolist())) for source in design.sources)
-        levels = " × ".join(f"{count} levels of {source}" for count, source in zip(counts, design.sources, strict=True))
-        return f"{levels}, every combination: {runs} runs"
-    if design.kind == "one at a time":
-        return f"{sources}: one at a time, the others at one level; {runs} runs in all"
-    if design.kind == "ulp pairs":
-        return f"{sources}: each run beside itself with one weight moved by a ULP, and itself again; {runs} runs"
-    if design.kind == "replicated":
-        return f"{sources}: several runs for each combination of levels; {runs} runs in all"
-    return f"{sources}: a level of its own in each of the {runs} runs"
-
-
-def _settings(recipe: Recipe) -> str:
-    """What else the recipe sets, beyond what it is by default."""
-    said = [("momentum", recipe.momentum if recipe.optimizer == "sgd" else 0.0)]
-    said += [(n.replace("_", " "), getattr(recipe, n)) for n in ("weight_decay", "dropout", "label_smoothing")]
-    said += [(n.replace("_", " "), getattr(recipe, n)) for n in ("label_noise", "clip", "shift")]
-    return "".join(f", {name} {value:g}" for name, value in said if value) + (", flips" if recipe.flip else "")
-
-
 def _study_part(
     study: Study, judgement: Judgement, plans: Sequence[PopulationPlan], stores: dict[str, PopulationStore]
 ) -> dict[str, Any]:
-    identical, varied = [], []
-    for plan in plans:
-        if plan.role == "control":
-            continue
-        m, r = stores[plan.name].manifest, plan.recipe
-        identical.append(
-            [
-                plan.label,
-                (
-                    f"{m['data']['train']:,} training examples of {r.data}; {m['parameters'][-1][3]:,} parameters; "
-                    f"{r.optimizer}, learning rate {r.lr:g} ({r.schedule}){_settings(r)}, batches of {r.batch_size}, "
-                    f"{m['steps']:,} steps; "
-                    f"{r.precision}; recipe {m['recipe_hash']}"
-                ),
-            ]
-        )
-        varied.append([plan.label, _what_varies(plan.design)])
+    told = [plan for plan in plans if plan.role != "control"]
+    manifests = [stores[plan.name].manifest for plan in told]
     return {
         "study": study.name,
         "title": study.title,
@@ -300,8 +260,8 @@ def _study_part(
         "headline": judgement.headline,
         "number": judgement.number,
         "conditions": [plan.name for plan in plans],
-        "identical": identical,
-        "varied": varied,
+        "identical": together_told([(p.label, identical_in(p, m)) for p, m in zip(told, manifests, strict=True)]),
+        "varied": together_told([(plan.label, [varied_in(plan.design)]) for plan in told]),
     }
 
 

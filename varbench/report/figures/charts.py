@@ -62,8 +62,9 @@ def panels(document: Document) -> Iterator[Panel]:
 
 
 def tables(document: Document) -> Iterator[Table]:
-    """Every point of every chart."""
+    """Every point of every chart; where they are many, the last one of each series."""
     rows: list[tuple[Cell, ...]] = []
+    ends: list[tuple[Cell, ...]] = []
     for chart in document.items("charts"):
         unit = str(chart.get("unit") or "")
         for s in chart.get("series") or []:
@@ -72,6 +73,10 @@ def tables(document: Document) -> Iterator[Table]:
                 value = Quantity(y, low, high, unit, "" if y is not None else "not measured")
                 at = f"{x:g}" if isinstance(x, int | float) else x
                 rows.append((chart["study"], chart["name"], s["label"], at, value))
+            if chart.get("kind") == "rows":
+                ends += rows[len(rows) - len(s["x"]) :]
+            else:
+                ends += rows[-1:] if s["x"] else []
     if rows:
         columns = (
             Column("study", "Study"),
@@ -80,7 +85,9 @@ def tables(document: Document) -> Iterator[Table]:
             Column("at", "At"),
             Column("value", "Value"),
         )
-        yield Table("charts", "Every point of the charts of the studies.", columns, tuple(rows))
+        last = "The last point of every line of the charts of the studies, and every row."
+        digest = Table("charts", last, columns, tuple(ends))
+        yield Table("charts", "Every point of the charts of the studies.", columns, tuple(rows), digest, "charts")
 
 
 def thumbnail(document: Document, study: str) -> tuple[Figure, str] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from varbench.studies.judge import _what_varies
+from varbench.studies.designs import together_told, varied_in
 from varbench.training.design import Design, crossed, one_at_a_time, replicated, together, ulp_pairs
 
 GRID = crossed({"init": 3, "order": 2})
@@ -21,4 +21,14 @@ GRID = crossed({"init": 3, "order": 2})
     ],
 )
 def test_each_kind_of_design_is_told_as_it_is(design: Design, words: str) -> None:
-    assert _what_varies(design).startswith(words)
+    assert varied_in(design).startswith(words)
+
+
+def test_what_all_have_in_common_is_told_once():
+    rows = [("A", ["x", "lr 1", "y"]), ("B", ["x", "lr 2", "y"]), ("C", ["x", "lr 1", "y"])]
+    assert together_told(rows) == [["All of them", "x; y"], ["A; C", "lr 1"], ["B", "lr 2"]]
+    assert together_told(rows[:1]) == [["A", "x; lr 1; y"]]
+    assert together_told([("A", ["x"]), ("B", ["x"])]) == [["A; B", "x"]]
+    assert together_told([("A", ["x"]), ("B", ["y"])]) == [["A", "x"], ["B", "y"]]
+    assert together_told([("A", ["x"]), ("B", ["x", "y"])]) == [["All of them", "x"], ["A", ""], ["B", "y"]]
+    assert together_told([]) == []
