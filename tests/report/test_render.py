@@ -231,7 +231,7 @@ def test_every_estimate_is_in_the_csv_in_full(report, document):
             assert (float(row[key]) if row[key] else None) == estimate[key]
         named = isinstance(estimate["at"], str)
         assert (row["at"] if named else float(row["at"]) if row["at"] else None) == estimate["at"]
-        for key in ("study", "condition", "measure", "unit", "method", "reason"):
+        for key in ("condition", "measure", "unit", "method", "reason"):
             assert row[key] == estimate[key]
         assert (int(row["n_runs"]), int(row["n_examples"])) == (estimate["n_runs"], estimate["n_examples"])
 

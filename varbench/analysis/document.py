@@ -80,8 +80,8 @@ def document(
         "studies": [spaced(dict(study)) for study in studies],
         "conditions": [dict(c) for c in conditions],
         "estimates": rows,
-        "verdicts": [spaced({"study": study_name, **v.as_dict()}) for study_name, v in verdicts],
-        "anchors": [dict(a) for a in anchors],
+        "verdicts": [spaced({"study": study_name, **shortened(v.as_dict())}) for study_name, v in verdicts],
+        "anchors": [shortened(dict(a)) for a in anchors],
         "plots": dict(plots),
         "measures": {
             key: {"label": m.label, "unit": m.unit, "better": m.better, "meaning": m.meaning}

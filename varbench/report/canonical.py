@@ -7,7 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-INDENT = " "
+INDENT = ""
+"""A document has so many short lines that indentation would be a twentieth of it."""
 
 
 def plain(value: Any) -> Any:

@@ -142,7 +142,7 @@ def estimates_table(document: Document) -> Table | None:
     if not document.estimates:
         return None
     keys = (
-        "study", "condition", "measure", "at", "value", "low", "high", "unit", "level", "method", "n_runs",
+        "condition", "measure", "at", "value", "low", "high", "unit", "level", "method", "n_runs",
         "n_examples", "reason",
     )  # fmt: skip
     rows, digest = [], []
@@ -151,7 +151,7 @@ def estimates_table(document: Document) -> Table | None:
         at = r.at if r.at is None or isinstance(r.at, str) else f"{r.at:g}"
         rows.append(
             (
-                r.study, r.condition, r.measure, r.at, q.value, q.low, q.high, q.unit, r.level, r.method, r.n_runs,
+                r.condition, r.measure, r.at, q.value, q.low, q.high, q.unit, r.level, r.method, r.n_runs,
                 r.n_examples, q.reason,
             )
         )  # fmt: skip
