@@ -17,7 +17,7 @@ LEVEL = 0.95
 """Nominal coverage of the intervals of a report."""
 
 DIGITS = 7
-"""Significant digits of the numbers of estimates and charts: more than any of them is known to, and half the bytes."""
+"""Significant digits of the numbers of estimates: more than any of them is known to, and half the bytes."""
 
 KEY = 20_260_101
 """Key of the resampling inside estimates: fixed, so that the same populations give the same report."""
@@ -98,13 +98,13 @@ def document(
     return {**content, "id": hashlib.sha256(text.encode()).hexdigest()[:16]}
 
 
-def shortened(value: Any) -> Any:
-    """The same value with every float in it rounded to `DIGITS` significant digits."""
+def shortened(value: Any, *, digits: int = DIGITS) -> Any:
+    """The same value with every float in it rounded to so many significant digits."""
     if isinstance(value, Mapping):
-        return {key: shortened(item) for key, item in value.items()}
+        return {key: shortened(item, digits=digits) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [shortened(item) for item in value]
-    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+        return [shortened(item, digits=digits) for item in value]
+    return float(f"{value:.{digits}g}") if isinstance(value, float) else value
 
 
 def spaced(value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote
 
-EMBEDDED_BYTES = 2**11
+EMBEDDED_BYTES = 2**10
 """A table of at most so many bytes travels inside the page."""
 
 _UNCHANGED = "/:,;=+()*@!$?"

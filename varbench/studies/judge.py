@@ -27,6 +27,9 @@ from varbench.studies.parallel import side_by_side
 from varbench.studies.request import Request, continued, read_study, request_of
 from varbench.studies.study import Evidence, Judgement, Named, PopulationPlan, Study
 
+CHART_DIGITS = 5
+"""What is drawn has fewer digits than the estimates, which stand beside it."""
+
 SUITE = "suite"
 SUITE_TITLE = "Training is optimization, put to the test"
 
@@ -108,7 +111,7 @@ def judge(out: Path, *, listen: Callable[[Moment], None] = lambda moment: None) 
         ],
         verdicts=[(study, v) for study, judgement in judgements.items() for v in judgement.verdicts],
         charts=[
-            {"study": study, **spaced(shortened(chart.as_dict()))}
+            {"study": study, **spaced(shortened(chart.as_dict(), digits=CHART_DIGITS))}
             for study, judgement in judgements.items()
             for chart in judgement.charts
         ],
