@@ -245,8 +245,8 @@ def test_what_figures_are_drawn_from():
     assert layers["trained"][0][1] == layers["trained"][1][0]
     assert shown["runs"] == [0, 1, 2, 3]
     rows = given.networks.input_gradients(given.weights[:4], examples=np.array([shown["example"]]))
-    np.testing.assert_allclose(np.array(shown["maps"]), rows[:, 0], rtol=1e-5)
+    np.testing.assert_allclose(np.array(shown["maps"]), rows[:, 0], rtol=5e-4)
     gradients = given.networks.input_gradients(given.weights[:4], examples=np.arange(40))
     agreement = np.sort(example_agreement(directions(gradients)))  # NaN last
     assert shown["agreement"] == pytest.approx(agreement[np.isfinite(agreement).sum() // 2])
-    np.testing.assert_allclose(shown["x"], given.networks.x[shown["example"]], rtol=1e-5)
+    np.testing.assert_allclose(shown["x"], given.networks.x[shown["example"]], rtol=5e-4)

@@ -221,7 +221,7 @@ def test_what_is_drawn_is_what_is_estimated():
             curve = np.array(shown[form][split]["loss"])
             chord = curve[:, :1] + np.array(shown["alpha"]) * (curve[:, -1:] - curve[:, :1])
             estimate = found(population, f"loss_barrier{suffix}")[f"loss_barrier{suffix}", split]
-            assert (curve - chord).max(1).mean() == pytest.approx(estimate.value, abs=1e-4)
+            assert (curve - chord).max(1).mean() == pytest.approx(estimate.value, abs=1e-3)  # drawn with four digits
 
 
 def test_without_networks_they_are_listed_as_not_available():

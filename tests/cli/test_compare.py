@@ -95,7 +95,7 @@ def test_float32_against_bfloat16_from_reports_alone(finished: Path, recipe_file
         reports.append(out)
     document = compared(*reports, "--out", tmp_path / "reports")
     found, whole = row(document, "loss"), row(runs, "loss")
-    assert found["difference"] == pytest.approx(whole["difference"], abs=1e-12)
+    assert found["difference"] == pytest.approx(whole["difference"], abs=1e-7)  # reports have seven digits
     assert (found["paired"], found["probability_of_improvement"]) == (False, None)
     assert "two independent estimates" in found["method"]
     assert found["high"] - found["low"] > whole["high"] - whole["low"]
