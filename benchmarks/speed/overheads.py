@@ -13,8 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
+from functools import cached_property
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -119,21 +120,18 @@ class Clock:
 
         return call
 
-    def stepped(self, name: str, function: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+    def stepped(self, name: str, function: Callable[..., Generator[Any]]) -> Callable[..., Iterator[Any]]:
         """The generator function, its time counted while it is asked for the next value."""
 
         def call(*given: Any, **named: Any) -> Iterator[Any]:
-            steps = function(*given, **named)
-            try:
+            ended = object()
+            with closing(function(*given, **named)) as steps:
                 while True:
                     with self.part(name):
-                        try:
-                            value = next(steps)
-                        except StopIteration:
-                            return
+                        value = next(steps, ended)
+                    if value is ended:
+                        return
                     yield value
-            finally:
-                steps.close()  # type: ignore[attr-defined]
 
         return call
 
@@ -156,11 +154,10 @@ def _run(study: str, budget: str, started: float) -> dict[str, Any]:
         prepare()
         request = Request(studies([study]), budget, None, None, {})
         jobs = execution.jobs_of(request)
-    # Assigned to the classes, so that what is timed is the code that every user runs.
-    Engine.train = clock.stepped("training", Engine.train)  # type: ignore[method-assign]
-    execution.ready_in_turn = clock.stepped("compiling", execution.ready_in_turn)  # type: ignore[assignment]
-    PopulationStore.create = clock.timed("store", PopulationStore.create)  # type: ignore[method-assign]
-    for name in ("commit", "publish"):
+    # Put into the classes, so that what is timed is the code that every user runs.
+    for owner, name, part in ((Engine, "train", "training"), (execution, "ready_in_turn", "compiling")):
+        setattr(owner, name, clock.stepped(part, getattr(owner, name)))
+    for name in ("create", "commit", "publish"):
         setattr(PopulationStore, name, clock.timed("store", getattr(PopulationStore, name)))
     told = [0.0]
     with tempfile.TemporaryDirectory() as folder, shown(quiet=False) as show:
@@ -189,7 +186,9 @@ def _curves_and_probe(job: Any, *, rounds: int = 3) -> dict[str, Any]:
     from varbench.training.probe import fastest_strategy
 
     class Bare(Engine):
-        checkpoints = property(lambda self: (self.steps,))  # type: ignore[assignment]
+        @cached_property
+        def checkpoints(self) -> tuple[int, ...]:
+            return (self.steps,)
 
     plan = job.plan
     blocks = list(enumerate(job.engine().blocks_of(plan.design.levels)))

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from varbench.analysis.catalogue import MEASURES, estimates, representations, unavailable
-from varbench.analysis.plotdata import PLOT_DATA
+from varbench.analysis.catalogue import MEASURES, attributions, estimates, representations, unavailable
+from varbench.analysis.plotdata import PLOT_DATA, rounded
 from varbench.analysis.population import PopulationArrays
 from varbench.measures.attributions import attribution_rank_correlation_matrix, directions, example_agreement
 from varbench.measures.representations import cka_matrix, procrustes_distance_matrix
@@ -236,7 +236,8 @@ def test_what_is_not_at_hand_is_named():
     )
 
 
-def test_what_figures_are_drawn_from():
+def test_what_figures_are_drawn_from(monkeypatch):
+    monkeypatch.setattr(attributions, "DRAWN", 6)
     given = population()
     data = drawn_from(given)
     layers, shown = data["layers"], data["attributions"]
@@ -245,8 +246,14 @@ def test_what_figures_are_drawn_from():
     assert layers["trained"][0][1] == layers["trained"][1][0]
     assert shown["runs"] == [0, 1, 2, 3]
     rows = given.networks.input_gradients(given.weights[:4], examples=np.array([shown["example"]]))
-    np.testing.assert_allclose(np.array(shown["maps"]), rows[:, 0], rtol=5e-4)
+    np.testing.assert_allclose(np.array(shown["maps"]), rows[:, 0], rtol=1e-5)
     gradients = given.networks.input_gradients(given.weights[:4], examples=np.arange(40))
     agreement = np.sort(example_agreement(directions(gradients)))  # NaN last
     assert shown["agreement"] == pytest.approx(agreement[np.isfinite(agreement).sum() // 2])
-    np.testing.assert_allclose(shown["x"], given.networks.x[shown["example"]], rtol=5e-4)
+    np.testing.assert_allclose(shown["x"], given.networks.x[shown["example"]], rtol=1e-5)
+
+
+def test_the_input_that_is_drawn_has_four_digits():
+    x = np.array(drawn_from(population())["attributions"]["x"])
+    assert np.array_equal(x, np.array(rounded(x, digits=4)))
+    assert not np.array_equal(x, np.array(rounded(x, digits=3)))

@@ -95,7 +95,11 @@ def test_float32_against_bfloat16_from_reports_alone(finished: Path, recipe_file
         reports.append(out)
     document = compared(*reports, "--out", tmp_path / "reports")
     found, whole = row(document, "loss"), row(runs, "loss")
-    assert found["difference"] == pytest.approx(whole["difference"], abs=1e-7)  # reports have seven digits
+    rows = [json.loads((out / "analysis.json").read_text())["estimates"] for out in reports]
+    a, b = (next(e["value"] for e in estimates if e["measure"] == "loss") for estimates in rows)
+    assert found["difference"] == pytest.approx(b - a, abs=1e-12)
+    half_a_digit = 0.5 * 10.0 ** (np.floor(np.log10(max(a, b))) - 6)
+    assert found["difference"] == pytest.approx(whole["difference"], abs=2 * half_a_digit + 1e-10)
     assert (found["paired"], found["probability_of_improvement"]) == (False, None)
     assert "two independent estimates" in found["method"]
     assert found["high"] - found["low"] > whole["high"] - whole["low"]

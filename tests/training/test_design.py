@@ -127,3 +127,12 @@ def test_blocks_that_would_cut_a_triple_are_refused(width, near):
 def test_the_bases_of_ulp_pairs_differ_in_other_sources(sources):
     with pytest.raises(InputError, match="cannot differ in ulp or width"):
         ulp_pairs(3, sources=sources, width=3)
+
+
+@pytest.mark.parametrize(("runs", "width"), [(2, 1), (7, 4), (15, 8), (16, 0), (40, 0)])
+def test_few_runs_are_cut_in_halves_that_have_the_same_levels(runs, width):
+    design = together(runs, sources=("init", "order"))
+    halved = design.in_halves()
+    assert set(halved.column("width").tolist()) == {width}
+    assert [{**row, "width": 0} for row in halved.levels] == list(design.levels)
+    assert (halved.kind, halved.sources) == (design.kind, design.sources)

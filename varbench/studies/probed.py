@@ -64,8 +64,11 @@ def network_estimates(
     reasons = {name: reason for name, reason in reasons.items() if reason}
     if names is None:
         return found, reasons
-    sizes = {"level": level, "n_runs": population.n_runs, "n_examples": population.n_examples}
-    return [*found, *((name, None, missing(reason, **sizes)) for name, reason in reasons.items())], {}  # type: ignore[arg-type]
+    unmade: list[tuple[str, At, Estimate]] = [
+        (name, None, missing(reason, level=level, n_runs=population.n_runs, n_examples=population.n_examples))
+        for name, reason in reasons.items()
+    ]
+    return [*found, *unmade], {}
 
 
 def _networks(store: PopulationStore) -> TrainedNetworks | str:

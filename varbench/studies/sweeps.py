@@ -10,7 +10,6 @@ from jaxtyping import Bool, Float, Int
 
 from varbench.analysis.document import LEVEL
 from varbench.measures import predictions
-from varbench.measures.independence import independent_variance, independent_variance_left_out
 from varbench.stats.difference import difference_of_left_out, paired_difference
 from varbench.stats.estimate import UNBOUNDED, Estimate, missing
 from varbench.stats.improvement import paired_improvement_estimate
@@ -68,18 +67,6 @@ def ratio(first: Float[np.ndarray, " R"], second: Float[np.ndarray, " R"]) -> Es
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = [np.log(np.where(values > 0, values, math.nan)) for values in (first, second)]
     return exponential(change(logs[0], logs[1]))
-
-
-def independent_sd(correct: Bool[np.ndarray, "R E"]) -> Estimate:
-    """SD over runs of the accuracy if runs failed on each example independently: `accuracy_sd_independent`."""
-    return jackknife_estimate(
-        math.sqrt(independent_variance(correct)),
-        np.sqrt(independent_variance_left_out(correct)),
-        level=LEVEL,
-        n_examples=correct.shape[1],
-        bounds=(0.0, math.inf),
-        reason="a spread over runs needs at least 2 runs",
-    )
 
 
 def earlier_moment(steps: Int[np.ndarray, " S"], *, factor: float) -> int:

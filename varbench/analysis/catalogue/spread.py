@@ -12,7 +12,7 @@ from varbench.analysis.catalogue.measure import At, measure
 from varbench.analysis.population import PopulationArrays
 from varbench.measures.independence import independent_variance, independent_variance_left_out
 from varbench.stats.estimate import NO_INTERVAL, UNBOUNDED, Estimate, estimate_of, missing
-from varbench.stats.jackknife import jackknife_estimate
+from varbench.stats.independent import independent_sd_estimate
 from varbench.stats.mean import mean_estimate
 from varbench.stats.sharing import PAIRS, Sharing, unrelated_sd
 from varbench.stats.spread import METHOD_EXCESS, TOO_FEW, excess_variance_interval, sd_estimate
@@ -92,14 +92,7 @@ def accuracy_sd_independent(population: PopulationArrays, *, level: float, key: 
     return [
         (
             None,
-            jackknife_estimate(
-                math.sqrt(independent_variance(population.correct)),
-                np.sqrt(independent_variance_left_out(population.correct)),
-                level=level,
-                n_examples=population.n_examples,
-                bounds=(0.0, math.sqrt(LARGEST_VARIANCE / population.n_examples)),
-                reason=NO_SPREAD,
-            ),
+            independent_sd_estimate(population.correct, level=level),
         )
     ]
 

@@ -12,11 +12,12 @@ from varbench.analysis.networks import Networks
 from varbench.data import load
 from varbench.measures.predictions import predicted_labels
 from varbench.stats.estimate import Estimate
+from varbench.stats.independent import independent_sd_estimate
 from varbench.stats.spread import sd_estimate
 from varbench.stats.spread_change import signed_root
 from varbench.studies.parting import spread_change
 from varbench.studies.study import Evidence
-from varbench.studies.sweeps import disagreement, disagreement_ratio, independent_sd, over_runs
+from varbench.studies.sweeps import disagreement, disagreement_ratio, over_runs
 
 AMOUNTS = (0.0, 0.25, 0.5, 1.0, 2.0)
 """SDs of the noise on the test inputs, in SDs of the inputs."""
@@ -44,7 +45,7 @@ class Corrupted:
             found["accuracy", amount] = over_runs(accuracy, n_examples=n, bounds=(0.0, 1.0))
             found["disagreement", amount] = disagreement(labels, classes=classes)
             found["sd", amount] = sd_estimate(accuracy, level=LEVEL, n_examples=n, values_in=(0.0, 1.0))
-            found["sd_independent", amount] = independent_sd(correct)
+            found["sd_independent", amount] = independent_sd_estimate(correct, level=LEVEL)
             if i:
                 found["disagreement_ratio", amount] = disagreement_ratio(self.labels[i - 1], labels, classes=classes)
                 found["sd_added", amount] = signed_root(spread_change(self.correct[0], correct))

@@ -1,0 +1,59 @@
+"""Programs are compiled for what they read of a recipe: what they would be for the whole of it."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tests.training.toys import BASE, images, vectors
+from varbench.keys import SOURCES
+from varbench.training import programs
+from varbench.training.programs import Program, Programs, model_for
+from varbench.training.run import Arrays
+from varbench.training.settings import READS, form_of, settings_of
+from varbench.training.strategy import Strategy
+
+RICH = BASE.replace(batch_size=7, dropout=0.3, label_noise=0.2, resample="bootstrap", label_smoothing=0.1, clip=1.0)
+RECIPES = {
+    "vectors": (RICH.replace(optimizer="sgd", momentum=0.9, schedule="cosine"), vectors),
+    "half precision": (
+        RICH.replace(resample="subset", precision="bfloat16", weight_decay=0.1, optimizer="adamw"),
+        vectors,
+    ),
+    "images": (BASE.replace(model="resnet", hidden=(4, 6), norm="batch", batch_size=5, shift=1, flip=True), images),
+}
+
+
+def lowered(form, dataset, name):
+    """The text of one program, for a form as it is."""
+    whole = Programs(form)
+    levels = {source: np.zeros(form.strategy.width, np.uint32) for source in SOURCES}
+    arrays = jax.eval_shape(
+        lambda: jax.tree.map(jnp.asarray, Arrays(dataset.x_train, dataset.y_train, dataset.x_test, dataset.y_test))
+    )
+    settings = settings_of(RICH, dataset)
+    calls = {name: (*there, *here) for name, there, here in whole._calls(levels, arrays, settings, snapshots=True)}
+    params, state, _ = whole.parts["init"].call.eval_shape(levels)
+    calls["nudge"] = (levels, params, state, arrays, settings)
+    calls.setdefault("draw", (levels, arrays))
+    lanes = {"nudge": 3, "advance": 4, "score": 3, "finish": 3}.get(name, 1)
+    return [Program(one, name, lanes=lanes).call.lower(*calls[name]).as_text() for one in (form, form.read_by(name))]
+
+
+@pytest.mark.parametrize("name", READS)
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_program_is_what_it_would_be_for_the_whole_recipe(recipe, name, monkeypatch):
+    recipe, data = RECIPES[recipe]
+    dataset = data()
+    form = form_of(recipe, dataset, Strategy(2), platform="cpu")
+    monkeypatch.setattr(
+        programs,
+        "_model",
+        lambda form: model_for(
+            form.recipe, shape=form.shape, classes=form.classes, convolution=form.strategy.convolution
+        ),
+    )
+    of_whole, of_what_it_reads = lowered(form, dataset, name)
+    assert of_what_it_reads == of_whole

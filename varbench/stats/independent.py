@@ -1,0 +1,33 @@
+"""The spread over runs that a test set would give if runs failed on its examples independently."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from jaxtyping import Bool
+
+from varbench.measures.independence import independent_variance, independent_variance_left_out
+from varbench.stats.estimate import Estimate
+from varbench.stats.jackknife import jackknife_estimate
+
+
+def independent_sd_estimate(correct: Bool[np.ndarray, "R E"], *, level: float) -> Estimate:
+    """√(E⁻² Σᵢ Var_r(errᵢ)), with a jackknife over runs; in [0, ½/√E].
+
+    Args:
+        correct: Which run is right on which example.
+        level: Nominal coverage.
+
+    Returns:
+        No value for fewer than 2 runs.
+    """
+    n_examples = correct.shape[1]
+    return jackknife_estimate(
+        math.sqrt(independent_variance(correct)),
+        np.sqrt(independent_variance_left_out(correct)),
+        level=level,
+        n_examples=n_examples,
+        bounds=(0.0, math.sqrt(0.25 / n_examples)),
+        reason="a spread over runs needs at least 2 runs",
+    )
