@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from varbench.studies.designs import together_told, varied_in
+from varbench.studies.designs import identical_in_experiment, together_told, varied_in
 from varbench.training.design import Design, crossed, one_at_a_time, replicated, together, ulp_pairs
 
 GRID = crossed({"init": 3, "order": 2})
@@ -32,3 +32,8 @@ def test_what_all_have_in_common_is_told_once():
     assert together_told([("A", ["x"]), ("B", ["y"])]) == [["A", "x"], ["B", "y"]]
     assert together_told([("A", ["x"]), ("B", ["x", "y"])]) == [["All of them", "x"], ["A", ""], ["B", "y"]]
     assert together_told([]) == []
+
+
+def test_the_facts_of_an_experiment_that_are_numbers_or_words_are_told():
+    facts = {"steps": 5000, "generator_lr": 1e-3, "centers": [[0.0, 1.0]], "kind": "ring"}
+    assert identical_in_experiment(facts) == ["steps 5,000", "generator lr 0.001", "kind ring"]

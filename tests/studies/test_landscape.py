@@ -207,7 +207,7 @@ def test_one_narrow_failure_among_the_numbers_decides_nothing() -> None:
 def test_runs_that_end_at_no_good_minimum_tell_nothing_of_how_many_there_are() -> None:
     judgement = judged(train=1.0)
     assert {name: held for name, held in holds(judgement).items() if not held} == dict.fromkeys(PARTS[4:])
-    assert "no good minima" in judgement.verdicts[0].reason
+    assert "do not end at good minima" in judgement.verdicts[0].reason
     assert judgement.verdicts[-1].verdict == "inconclusive"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -114,6 +116,17 @@ def test_one_narrow_failure_among_many_numbers_is_not_sure():
     assert "among the 21 numbers" in among[0].parts[0].text
     assert deciding(among) == "narrow"
     assert one(alone("clear", -0.1), *(alone(f"held {i}", 1.0) for i in range(20)))[-1].verdict == "contradicted"
+
+
+def test_a_gated_number_tells_nothing_and_counts_all_the_same():
+    gated = [replace(number(f"gated {i}", -1.0), gated=True) for i in range(20)]
+    assert {w.holds for w in gated} == {None}
+    assert {w.p_value for w in gated} == {1.0}
+    narrow = alone("narrow", -0.011)
+    among = one(narrow, *(weigh(w.words, w, "") for w in gated))
+    assert among[-1].verdict == "inconclusive"
+    assert deciding(among) == "narrow"
+    assert one(alone("held", 1.0), weigh("x", gated[0], ""))[-1].verdict == "inconclusive"
 
 
 def test_numbers_of_other_recipes_count_too():

@@ -156,7 +156,7 @@ def _study(
     mine = [v for v in document.items("verdicts") if v.get("study") == study.get("study")]
     mine = sorted(mine, key=lambda verdict: verdict.get("condition") is not None)  # the overall verdict first
     rulings = [_ruling(document, verdict) for verdict in mine]
-    keys = ("claim", "citation", "rule", "meaning", "limits", "number", "headline")
+    keys = ("claim", "citation", "rule", "meaning", "limits", "number", "headline", "revised")
     return {
         **{key: str(study.get(key) or "") for key in keys},
         "title": str(study.get("title") or study.get("study") or document.text("title")),

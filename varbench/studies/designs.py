@@ -28,6 +28,15 @@ def identical_in(plan: PopulationPlan, manifest: Mapping[str, Any]) -> list[str]
     ]
 
 
+def identical_in_experiment(facts: Mapping[str, Any]) -> list[str]:
+    """What is the same in all runs of an experiment, from its facts: numbers and words, one each."""
+    return [
+        f"{key.replace('_', ' ')} {value:,}" if isinstance(value, int) else f"{key.replace('_', ' ')} {value}"
+        for key, value in facts.items()
+        if isinstance(value, int | float | str)
+    ]
+
+
 def together_told(populations: Sequence[tuple[str, Sequence[str]]]) -> list[list[str]]:
     """Entries `[what, detail]`: first what all populations have in common, then what the others have of their own.
 

@@ -20,7 +20,7 @@ from varbench.keys import SOURCES
 from varbench.probes import TrainedNetworks
 from varbench.stats.estimate import Estimate
 from varbench.store import PopulationStore
-from varbench.studies.designs import identical_in, together_told, varied_in
+from varbench.studies.designs import identical_in, identical_in_experiment, together_told, varied_in
 from varbench.studies.experiments import made_where, read_experiment
 from varbench.studies.moment import Moment
 from varbench.studies.parallel import side_by_side
@@ -94,7 +94,7 @@ def judge(out: Path, *, listen: Callable[[Moment], None] = lambda moment: None) 
         headline=judgements[single.name].headline if single else _suite_headline(judgements),
         budget=request.budget,
         studies=[
-            _study_part(study, judgements[study.name], [plans[name] for name in owned[study.name]], stores)
+            _study_part(request, study, judgements[study.name], [plans[name] for name in owned[study.name]], stores)
             for study in request.studies
         ],
         conditions=[
@@ -248,10 +248,17 @@ def _experiment_conditions(request: Request, study: Study, judgement: Judgement)
 
 
 def _study_part(
-    study: Study, judgement: Judgement, plans: Sequence[PopulationPlan], stores: dict[str, PopulationStore]
+    request: Request,
+    study: Study,
+    judgement: Judgement,
+    plans: Sequence[PopulationPlan],
+    stores: dict[str, PopulationStore],
 ) -> dict[str, Any]:
     told = [plan for plan in plans if plan.role != "control"]
     manifests = [stores[plan.name].manifest for plan in told]
+    identical = [(p.label, identical_in(p, m)) for p, m in zip(told, manifests, strict=True)]
+    if not plans:
+        identical = [(e.label, identical_in_experiment(e.facts)) for e in request.experiments(study)]
     return {
         "study": study.name,
         "title": study.title,
@@ -262,8 +269,9 @@ def _study_part(
         "limits": study.limits,
         "headline": judgement.headline,
         "number": judgement.number,
+        "revised": study.revised,
         "conditions": [plan.name for plan in plans],
-        "identical": together_told([(p.label, identical_in(p, m)) for p, m in zip(told, manifests, strict=True)]),
+        "identical": together_told(identical),
         "varied": together_told([(plan.label, [varied_in(plan.design)]) for plan in told]),
     }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Bool
 
@@ -42,7 +44,8 @@ def parting(
     weighed = Weighed(change, "above", 0.0, f"{number} of spread over runs {words}", "0 pp")
     text = f"{number} of spread over runs (SD of the true accuracy; negative where it falls) are added {text}."
     if weighed.holds is False and _room(second) < _room(first):
-        return Part(name, None, f"{text} Accuracies have less room there, so that this tells nothing.")
+        less = "Accuracies have less room there, so that this tells nothing."
+        return weigh(name, replace(weighed, gated=True), f"{text} {less}")
     return weigh(name, weighed, text)
 
 

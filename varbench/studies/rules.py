@@ -143,7 +143,7 @@ def deciding(verdicts: Sequence[Verdict]) -> str:
         return _with_limit(max(failed, key=lambda w: w.clearness))
     unsure = [part for part in parts if part.holds is None]
     numbers = [w for part in unsure or parts for w in part.weighed if not (unsure and w.holds)]
-    found = [w for w in numbers if w.estimate.value is not None]
+    found = [w for w in numbers if w.estimate.value is not None and not w.gated]
     return _with_limit(max(found, key=lambda w: w.clearness)) if found else ""
 
 

@@ -254,6 +254,7 @@ class Study:
         experiments: (cases, budget, runs or None) → what is measured beside the populations.
         measures: Measures of the judge's own, by name.
         anchors: Published numbers.
+        revised: Whether claim, rule or settings were revised after a first look at results; the limits say how.
         source: Text of the file that a user's own study came from; empty for a built-in one.
     """
 
@@ -270,4 +271,5 @@ class Study:
     experiments: Callable[[Sequence[Case], str, int | None], tuple[Experiment, ...]] = lambda cases, budget, runs: ()
     measures: Mapping[str, Described] = field(default_factory=dict)
     anchors: tuple[Anchor, ...] = ()
+    revised: bool = False
     source: str = ""

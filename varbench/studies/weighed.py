@@ -23,6 +23,8 @@ class Weighed:
         threshold: Where the rule turns.
         words: The number with its interval and a few words, for the table of claims.
         limit: The threshold in words, with its unit: `1 %`.
+        gated: Whether it tells nothing here, on a condition that the rule names: it then neither holds nor fails, and
+            counts among the numbers that are weighed all the same.
         ratio: Whether it is a ratio, whose interval is symmetrical on the scale of its logarithm.
     """
 
@@ -32,6 +34,7 @@ class Weighed:
     words: str = ""
     limit: str = ""
     ratio: bool = False
+    gated: bool = False
 
     @property
     def holds(self) -> bool | None:
@@ -40,7 +43,7 @@ class Weighed:
         An end at the threshold does not count for the wanted side, and counts for the other one.
         """
         low, high = self.estimate.low, self.estimate.high
-        if low is None or high is None:
+        if low is None or high is None or self.gated:
             return None
         if self.side == "above":
             return True if low > self.threshold else False if high <= self.threshold else None
@@ -64,7 +67,7 @@ class Weighed:
         length = value - low if threshold < value else high - value
         if length > 0:
             return beyond / length
-        return math.inf if self.holds is False else -math.inf
+        return math.inf if beyond >= 0 else -math.inf
 
     @property
     def p_value(self) -> float | None:
@@ -74,5 +77,7 @@ class Weighed:
         """
         if self.estimate.low is None:
             return None
+        if self.gated:
+            return 1.0
         quantile = stats.t.ppf((1 + self.estimate.level) / 2, self.estimate.degrees)
         return float(stats.t.sf(self.clearness * quantile, self.estimate.degrees))

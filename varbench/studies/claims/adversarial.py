@@ -195,7 +195,7 @@ def _chart(e: Evidence, attacked: Attacked) -> Chart:
     ]
     return Chart(
         name=f"attack-{e.plan.name}",
-        title=f"Accuracy on changed examples: {e.plan.label}",
+        title=f"Attacked: {e.plan.label}",
         x_label="largest change of an input (SDs of the training inputs)",
         y_label="accuracy",
         unit="fraction",

@@ -96,14 +96,14 @@ def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) 
     for name in narrow:
         pair = [evidence[name], evidence[name[: -len("narrow")] + "wide"]]
         if any(e.arrays.snapshots is None or e.arrays.networks is None for e in pair):
-            parts[name] = [Part("everything measured", None, "The weights were not kept.")]
+            parts[pair[1].plan.name] = [Part("everything measured", None, "The weights were not kept.")]
             continue
         curves = [_curves(e) for e in pair]
         steps = pair[0].arrays.snapshot_steps
         assert steps is not None
         effects = _effects(curves, steps)
         ends[pair[1].plan.label] = effects
-        parts[name] = _parts(pair[1].plan.label, effects)
+        parts[pair[1].plan.name] = _parts(pair[1].plan.label, effects)
         for e, found in zip(pair, curves, strict=True):
             along = _along(e, found, steps)
             shown[e.plan.label] = along

@@ -317,6 +317,7 @@ STUDY = Study(
         "by the inputs falls with the scale of the logits alone: that over their spread was added then, before it "
         "was measured. That one network repeats the answers of every condition was judged, too, and cannot fail."
     ),
+    revised=True,
     cases=_cases,
     plan=_plan,
     judge=_judge,

@@ -211,6 +211,7 @@ STUDY = Study(
         "alone does not make another function. The intervals generalize to new runs on this test set, not to new test "
         "examples."
     ),
+    revised=True,
     cases=_cases,
     plan=_plan,
     judge=_judge,

@@ -341,6 +341,7 @@ STUDY = Study(
         "and so is width. Supervised learning at a "
         "constant rate is no reinforcement learning: the data do not change with what was learned."
     ),
+    revised=True,
     cases=_cases,
     plan=_plan,
     judge=_judge,

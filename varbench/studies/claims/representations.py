@@ -8,7 +8,7 @@ from varbench.analysis.catalogue.equivalence import MARGIN, margin_for
 from varbench.analysis.charts import Chart, Place, series
 from varbench.stats.estimate import Estimate
 from varbench.studies.common import main_cases, main_population
-from varbench.studies.rules import decided, deciding, percent, told, weigh
+from varbench.studies.rules import HOLM, decided, deciding, percent, told, weigh
 from varbench.studies.study import Arrays, Case, Evidence, Judgement, Part, PopulationPlan, Study
 from varbench.studies.weighed import Side, Weighed
 
@@ -183,8 +183,8 @@ STUDY = Study(
         f"two runs lies below {ALIKE:g} and (3) the orthogonal Procrustes distance above √{UNEXPLAINED:g}, that is the "
         f"best rotation misses more than {UNEXPLAINED:.0%}; (4) two runs share less than {SHARED:.0%} of the tenth of "
         "the inputs that matter most by the gradient of the right class; (2)–(4) with whole 95 % intervals over runs. "
-        "All four: supported. One wholly on the other side: contradicted. Otherwise inconclusive. The claim is "
-        "supported if every recipe supports it, and contradicted if one contradicts it."
+        "All four: supported. One wholly on the other side: contradicted. Otherwise inconclusive. "
+        f"{HOLM} The claim is supported if every recipe supports it, and contradicted if one contradicts it."
     ),
     meaning=(
         "What was read from the inside of one trained network (a direction, a unit, a map of important inputs) is a "

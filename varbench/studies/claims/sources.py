@@ -278,7 +278,7 @@ def _along(one: Found) -> Chart:
     last = "; ".join(f"{WORDS.get(source, 'all')} {percent(row[-1][1])}" for source, row in one.curves.items())
     return Chart(
         name="along-" + re.sub(r"\W+", "-", one.label.lower()).strip("-"),
-        title=f"Flips by source along training, {one.label}",
+        title=f"Along training: {one.label}",
         x_label="optimizer steps",
         y_label="disagreement of two runs",
         unit="fraction",

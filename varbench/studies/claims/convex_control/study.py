@@ -59,10 +59,16 @@ CENTERED, TO_MINIMUM = "weight_distance_centered", "distance_to_minimum"
 MEASURES = ("accuracy", "loss", "disagreement", "weight_distance")
 
 
+CONVERGED = "logistic, full batches"
+
+
 def _cases(budget: str) -> tuple[Case, ...]:
     curve = CURVE.replace(model=LINEAR, lr=0.05, batch_size=4000, steps=STEPS[budget])
     digits = Recipe(data="digits", model=LINEAR, lr=0.05, batch_size=1437, steps=STEPS[budget], weight_decay=1e-3)
-    linear = (Case("convex-mnist1d", "MNIST-1D · logistic", curve), Case("convex-digits", "Digits · logistic", digits))
+    linear = (
+        Case("convex-mnist1d", f"MNIST-1D · {CONVERGED}", curve),
+        Case("convex-digits", f"Digits · {CONVERGED}", digits),
+    )
     return (*linear, *main_cases(budget, ("mnist1d-mlp", "digits-mlp")))
 
 
@@ -320,6 +326,7 @@ STUDY = Study(
         "The networks were trained for a fixed number of steps and need not be at minima: what is shown is that they "
         "stop at different points and functions, not how many minima there are."
     ),
+    revised=True,
     cases=_cases,
     plan=_plan,
     judge=_judge,

@@ -195,8 +195,8 @@ def _parts(group: Group, measured: Measured) -> list[Part]:
             Weighed(
                 grown, "above", 0.5, f"one ULP grows {GROWN:,.0f}-fold in {percent(grown)} of pairs ({label})", half
             ),
-            f"At {near[1]:g} one ULP grows more than {GROWN:,.0f}-fold in {percent(grown)} of the {grown.n_runs} of "
-            f"{len(group.ulp[1].plan.design) // 3} pairs that do not fail; {gone} "
+            f"At {near[1]:g} one ULP grows more than {GROWN:,.0f}-fold in {percent(grown)} of the {grown.n_runs} "
+            f"pairs that do not fail, of {len(group.ulp[1].plan.design) // 3} in all; {gone} "
             f"end identical, the others {factor_told(growth)} times as far apart as they began.",
         ),
         Part(
@@ -217,7 +217,8 @@ STUDY = Study(
     title="Where training becomes unstable",
     claim=(
         "Instability of training is a consequence of the optimization, of the step size against curvature and "
-        "conditioning, and not a bug; and even a training that is stable amplifies one rounding error a thousandfold."
+        "conditioning, and not a bug; and even at a rate far below those at which it fails, training amplifies one "
+        "rounding error a thousandfold."
     ),
     citation=(
         "Cohen et al. 2021, arXiv 2103.00065; Lewkowycz et al. 2020, arXiv 2003.02218; Summers and Dinneen 2021, "
@@ -258,6 +259,7 @@ STUDY = Study(
         "place; shares of pairs count it. There are 16 pairs instead of 8 since, for none of 8 is too few to "
         "contradict after the correction."
     ),
+    revised=True,
     cases=_cases,
     plan=_plan,
     judge=_judge,

@@ -253,8 +253,8 @@ def _minima(label: str, found: Found, *, low: float, apart: float) -> list[Part]
     )
     if good:
         return [weigh(name, weighed, text) for name, weighed, text in rows]
-    nothing = "The runs are at no good minima, of which this tells nothing."
-    return [Part(name, None, f"{text} {nothing}") for name, _, text in rows]
+    nothing = "These runs do not end at good minima, so that this tells nothing about them."
+    return [weigh(name, dataclasses.replace(weighed, gated=True), f"{text} {nothing}") for name, weighed, text in rows]
 
 
 def _headline(shown: Mapping[str, Shown]) -> str:
@@ -315,6 +315,7 @@ STUDY = Study(
         "Relabeling finds a local optimum, so that a rise that is left may not be there. Hessians are of the first "
         "512 training examples."
     ),
+    revised=True,
     cases=hyperparameters.STUDY.cases,
     plan=_plan,
     judge=_judge,

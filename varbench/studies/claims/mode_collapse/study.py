@@ -285,8 +285,8 @@ STUDY = Study(
     name="mode-collapse",
     title="Mode collapse",
     claim=(
-        "Mode collapse is what optimizing a GAN leads to, no bug: it keeps few of the modes of its data, other ones "
-        "with every seed, at similar loss."
+        "Mode collapse is what optimizing a GAN leads to, no bug: it loses modes of its data, other ones with "
+        "every seed, at similar loss."
     ),
     citation=(
         "Goodfellow et al. 2014, arXiv 1406.2661; Metz et al. 2017, arXiv 1611.02163; Srivastava et al. 2017, arXiv "
@@ -308,8 +308,9 @@ STUDY = Study(
         "contradicts it."
     ),
     meaning=(
-        "A generator may leave out most of what it was shown, and its loss does not count it: count what is covered, "
-        "over several seeds. Whether another seed leaves out something else is for (2) to tell. That the control "
+        "A generator may leave out much of what it was shown. What its losses say about that is in the chart: they do "
+        "not count modes, so count what is covered, over several seeds. Whether another seed leaves "
+        "out something else is for (2) to tell. That the control "
         "covers everything shows that the data can be covered; its model is another one, so that it does not show "
         "which of objective and network is to blame."
     ),
@@ -329,6 +330,7 @@ STUDY = Study(
         "most of its samples lay in no mode after as many steps, so that it says nothing there and is not the "
         "control. Unrolling, packing and other objectives that are known to help GANs were not tried."
     ),
+    revised=True,
     cases=_cases,
     plan=_plan,
     judge=_judge,

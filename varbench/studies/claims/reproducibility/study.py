@@ -294,6 +294,7 @@ STUDY = Study(
         "instructions of an older CPU stand in for it. CPU devices are virtual, two on one processor. A new process "
         "for each setting uses the machine's own defaults otherwise."
     ),
+    revised=True,
     cases=_cases,
     plan=_plan,
     judge=_judge,

@@ -10,6 +10,7 @@ from varbench.analysis.charts import Chart, series
 from varbench.analysis.described import Described
 from varbench.analysis.document import LEVEL
 from varbench.data.plants import PLANTS, Plant
+from varbench.stats.independent import independent_sd_estimate
 from varbench.stats.mean import mean_estimate
 from varbench.studies.claims.shortcuts.measured import (
     Measured,
@@ -35,7 +36,6 @@ from varbench.studies.study import (
     Study,
     Verdict,
 )
-from varbench.studies.sweeps import independent_sd
 from varbench.studies.weighed import Weighed
 
 AMOUNTS = {"smoke": (0.8, 1.0), "standard": (0.5, 0.8, 0.95, 1.0), "full": (0.5, 0.65, 0.8, 0.9, 0.95, 0.99, 1.0)}
@@ -167,11 +167,14 @@ def _headline(found: Mapping[str, Mapping[Plant, Sequence[Measured]]], verdicts:
         [part.holds for v in verdicts for part in v.parts if part.name.endswith(end)]
         for end in ("exploited", "out of distribution")
     )
+    closer = [w for v in verdicts for p in v.parts for w in p.weighed if w.gated]
+    less_room = f" ({len(closer)} more where accuracies have less room, which tells nothing)" if closer else ""
+    further, together = (sum(h is wanted for h in parted) for wanted in (True, False))
     return (
         f"{sum(h is True for h in taken)} of {len(taken)} planted shortcuts are exploited where they lower the loss. "
-        f"Accuracy that hangs on one that was always right: {'; '.join(lines)}. Runs lie clearly further apart with "
-        f"the plant turned than in distribution in {sum(h is True for h in parted)} of {len(parted)} cases, and "
-        f"clearly closer together in {sum(h is False for h in parted)}."
+        f"Accuracy, beyond chance, that hangs on one that was always right: {'; '.join(lines)}. Runs lie clearly "
+        f"further apart with the plant turned than in distribution in {further} of {len(parted)} cases, and clearly "
+        f"closer together in {together}{less_room}."
     )
 
 
@@ -214,7 +217,7 @@ def _spread_chart(found: Mapping[str, Mapping[Plant, Sequence[Measured]]]) -> Ch
             row, n = f"{base} · {plant.name} {100 * m.amount:.3g} %", m.evidence.arrays.n_examples
             inside.append((row, sd(m.at(m.inside), n)))
             turned.append((row, sd(m.at(m.wrong), n)))
-            independent.append((row, independent_sd(m.correct[1])))
+            independent.append((row, independent_sd_estimate(m.correct[1], level=LEVEL)))
             grown.append(f"{row} {told(added(m), scale=100, digits=2, unit='pp')}")
     caption = (
         "The third mark is the spread that the same errors would give if runs made them on examples independently. "
@@ -275,6 +278,7 @@ STUDY = Study(
         "those in the middle is part of what it finds. The group's proxies replace five inputs, the pixel as "
         "many inputs as there are classes, also where they say nothing."
     ),
+    revised=True,
     cases=small_cases,
     plan=_plan,
     judge=_judge,
