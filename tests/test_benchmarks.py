@@ -195,12 +195,34 @@ def test_bars_are_judged_by_what_was_measured(tmp_path: Path) -> None:
     assert (tmp_path / "overheads.svg").exists()
 
 
+def test_training_is_held_to_the_bar_of_its_task_and_number_of_runs() -> None:
+    def of(name: str, runs: int, ours: float, platform: str = "cpu") -> dict[str, bool]:
+        results = [result("torch", 300.0), result("jax-vmap", 4.0), result("varbench", ours)]
+        row = row_of(TASKS[name], runs, results, LIMITS, platform=platform)
+        return {bar.what: bar.reached for bar in bars([row], [], None, platform=platform)}
+
+    assert of("mlp-32", 64, 1.0) == {"mlp-32, 64 runs: ≥ 5 × as fast as the fastest peer": False}
+    assert of("mlp-32", 64, 0.8) == {"mlp-32, 64 runs: ≥ 5 × as fast as the fastest peer": True}
+    assert of("mlp-32", 8, 3.0) == {"mlp-32, 8 runs: not slower than the fastest peer": True}
+    assert of("mlp-32", 8, 5.0) == {"mlp-32, 8 runs: not slower than the fastest peer": False}
+    task = TASKS["mlp-512"]
+    arithmetic = 64 * task.steps * step_flops(task) / LIMITS["float32"]
+    what = "mlp-512, 64 runs: ≥ 50% of the limit (arithmetic)"
+    assert of("mlp-512", 64, 1.9 * arithmetic)[what]
+    assert not of("mlp-512", 64, 2.1 * arithmetic)[what]
+    loop = "mlp-32, 4,096 runs: ≥ 100 × as fast as a loop in PyTorch"
+    assert of("mlp-32", 4_096, 2.9, "gpu")[loop]
+    assert not of("mlp-32", 4_096, 3.1, "gpu")[loop]
+    assert loop not in of("mlp-32", 1_024, 2.9, "gpu")
+
+
 def test_batched_convolutions_of_plain_jax_are_raced_where_they_end_in_time() -> None:
     told = []
     for name, runs in (("mnist1d-cnn", 8), ("mnist1d-cnn", 64), ("cnn", 8), ("mlp-32", 64)):
         told.append(_fits(ARMS["jax-vmap"], TASKS[name], runs, "cpu"))
     assert told == [True, False, False, True]
     assert _fits(ARMS["jax-vmap"], TASKS["cnn"], 64, "gpu")
+    assert not _fits(ARMS["varbench-probe"], TASKS["cnn"], 64, "gpu")
 
 
 def test_an_arm_that_trains_one_by_one_is_timed_once_for_a_task() -> None:

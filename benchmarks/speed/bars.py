@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from benchmarks.speed.report import Row
 
 GIB = 2**30
+FASTER = {"mlp-32": (64, 5.0), "mlp-128": (64, 3.5), "mlp-512": (64, 2.0), "mnist1d-cnn": (8, 2.0), "cnn": (8, 2.0)}
+"""On a CPU: from so many runs on, at least so many times as fast as the fastest peer; with fewer, not slower."""
+CPU_SHARES = {"mlp-512": 0.5, "cnn": 0.4}
+GPU_SHARES = {"mlp-32": 0.5, "mlp-128": 0.5, "mlp-512": 0.5, "cnn-bf16": 0.4}
+"""Share of the machine's limit, at the largest number of runs."""
+GPU_RUNS, GPU_FASTER = 4_096, 100.0
+"""On a GPU, so many perceptrons: at least so many times as fast as PyTorch's loop."""
 MANY, STEEPEST, MOST_MEMORY, LONGEST = 10_000, 1.15, 4 * GIB, 60.0
 """Runs; power of the number of runs that counts as linear; "a few GB"; "seconds"."""
 
@@ -31,9 +38,14 @@ class Bar:
     reached: bool
 
 
-def bars(rows: list[Row], analysis: list[AnalysisRow], beside: dict[str, Any] | None) -> list[Bar]:
+def bars(
+    rows: list[Row], analysis: list[AnalysisRow], beside: dict[str, Any] | None, *, platform: str = "cpu"
+) -> list[Bar]:
     """Those about which something was measured."""
-    found = [_training(row) for row in rows if row.ratio is not None]
+    found = [_training(row, platform) for row in rows if row.ratio is not None]
+    found += _shares(rows, CPU_SHARES if platform == "cpu" else GPU_SHARES)
+    if platform == "gpu":
+        found += [_loop(row) for row in rows if row.runs == GPU_RUNS and row.loop_ratio is not None]
     many = [row for row in analysis if row.case == "disagreement" and row.runs == MANY]
     if many:
         found += _many(many[0], analysis)
@@ -58,8 +70,28 @@ def bars(rows: list[Row], analysis: list[AnalysisRow], beside: dict[str, Any] | 
     return found
 
 
-def _training(row: Row) -> Bar:
-    return Bar(f"{row.task}, {row.runs:,} runs: faster than the fastest peer", f"{row.ratio:.2f} ×", row.ratio > 1)
+def _training(row: Row, platform: str) -> Bar:
+    assert row.ratio is not None
+    runs, times = FASTER.get(row.task, (0, 1.0)) if platform == "cpu" else (0, 1.0)
+    least = times if row.runs >= runs else 1.0
+    words = f"≥ {least:g} × as fast as the fastest peer" if least > 1 else "not slower than the fastest peer"
+    return Bar(f"{row.task}, {row.runs:,} runs: {words}", f"{row.ratio:.2f} ×", row.ratio >= least)
+
+
+def _shares(rows: list[Row], least: dict[str, float]) -> list[Bar]:
+    found = []
+    for task, bar in least.items():
+        largest = max((r for r in rows if r.task == task and r.share is not None), key=lambda r: r.runs, default=None)
+        if largest is not None and largest.share is not None:
+            what = f"{task}, {largest.runs:,} runs: ≥ {bar:.0%} of the limit ({largest.bound})"
+            found.append(Bar(what, f"{largest.share:.0%}", largest.share >= bar))
+    return found
+
+
+def _loop(row: Row) -> Bar:
+    assert row.loop_ratio is not None
+    what = f"{row.task}, {row.runs:,} runs: ≥ {GPU_FASTER:g} × as fast as a loop in PyTorch"
+    return Bar(what, f"{row.loop_ratio:.3g} ×", row.loop_ratio >= GPU_FASTER)
 
 
 def _many(row: AnalysisRow, analysis: list[AnalysisRow]) -> list[Bar]:

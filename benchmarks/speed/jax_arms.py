@@ -80,14 +80,27 @@ def vmapped(job: Job) -> Callable[[], list[float]]:
 
 def varbench(job: Job) -> Callable[[], list[float]]:
     """varbench's engine with its default strategy: curves and everything else that a population has included."""
+    from varbench.training.engine import strategy_for
+
+    return _engine(job, strategy_for)
+
+
+def probed(job: Job) -> Callable[[], list[float]]:
+    """The same with the width that was fastest in a short trial."""
+    from varbench.training.probe import fastest_strategy
+
+    return _engine(job, fastest_strategy)
+
+
+def _engine(job: Job, strategy_of: Callable[[Any, Any], Any]) -> Callable[[], list[float]]:
     from varbench.training.design import together
     from varbench.training.devices import prepare
-    from varbench.training.engine import Engine, strategy_for
+    from varbench.training.engine import Engine
 
     prepare()
     task = Task(**{k: tuple(v) if isinstance(v, list) else v for k, v in job.task.items()})
     dataset = task.dataset()
-    engine = Engine(task.recipe, dataset, strategy_for(task.recipe, dataset))
+    engine = Engine(task.recipe, dataset, strategy_of(task.recipe, dataset))
     blocks = list(enumerate(engine.blocks_of(together(job.runs, sources=task.recipe.active_sources()).levels)))
     engine = engine.on_devices(len(blocks))
 

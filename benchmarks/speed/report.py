@@ -45,6 +45,7 @@ class Row:
         share: `floor` over the seconds of varbench.
         peer: The fastest arm that is not varbench.
         ratio: Its median seconds over those of varbench.
+        loop_ratio: The same for PyTorch's plain loop over the runs.
     """
 
     task: str
@@ -56,6 +57,7 @@ class Row:
     share: float | None
     peer: str | None
     ratio: float | None
+    loop_ratio: float | None = None
 
 
 def row_of(task: Task, runs: int, results: list[Result], limits: dict[str, float], *, platform: str) -> Row:
@@ -67,6 +69,7 @@ def row_of(task: Task, runs: int, results: list[Result], limits: dict[str, float
     fine = {r.arm: r for r in results if not r.failed}
     ours = fine.get("varbench")
     peers = [r for r in fine.values() if ARMS[r.arm].peer]
+    loop = fine.get("torch")
     peer = min(peers, key=lambda r: r.median, default=None)
     return Row(
         task=task.name,
@@ -78,6 +81,7 @@ def row_of(task: Task, runs: int, results: list[Result], limits: dict[str, float
         share=max(arithmetic, traffic) / ours.median if ours else None,
         peer=peer.arm if peer else None,
         ratio=peer.median / ours.median if peer and ours else None,
+        loop_ratio=loop.median / ours.median if loop and ours else None,
     )
 
 
@@ -164,7 +168,7 @@ def write(
     """
     folder.mkdir(parents=True, exist_ok=True)
     analysis, left_out = analysis or [], left_out or []
-    reached = bars(rows, analysis, beside)
+    reached = bars(rows, analysis, beside, platform=about["platform"])
     document = {
         "machine": about,
         "limits": limits,
@@ -273,7 +277,7 @@ def _figure(rows: list[Row], path: Path) -> None:
             ]
             if not points:
                 continue
-            ours = arm == "varbench"
+            ours = not ARMS[arm].peer
             axis.plot(
                 *zip(*points, strict=True),
                 marker="o",
@@ -283,7 +287,7 @@ def _figure(rows: list[Row], path: Path) -> None:
                 label=ARMS[arm].label,
                 zorder=3 if ours else 2,
             )
-            if ours and len(points) > 1:
+            if arm == "varbench" and len(points) > 1:
                 at = knee(points)
                 axis.axvline(at, color=colours[arm], lw=0.8, ls=":")
         axis.set(xscale="log", yscale="log", title=name, xlabel="runs", ylabel="runs per second")

@@ -96,6 +96,7 @@ NETS = (
     Task("cnn", "cnn", (16, 32, 64), "digits32", 40, (1, 8), 2, (16, 64), 100),
     Task("resnet", "resnet", (16, 32, 64), "digits32", 20, (1, 4), 2, (16,), 50),
     Task("cnn-bf16", "cnn", (64, 128, 256), "digits32", 100, (), 1, (16, 64), 100, precision="bfloat16"),
+    Task("mlp-512-bf16", "mlp", (512, 512), "digits", 50, (), 4, (64, 1024, 4096), 200, precision="bfloat16"),
 )
 # The smaller hidden layers of 128 come last: what comes last is left out where time is short.
 TASKS = {task.name: task for task in (MLPS[0], NETS[0], MLPS[2], *NETS[1:], MLPS[1])}
