@@ -222,7 +222,7 @@ def test_batched_convolutions_of_plain_jax_are_raced_where_they_end_in_time() ->
         told.append(_fits(ARMS["jax-vmap"], TASKS[name], runs, "cpu"))
     assert told == [True, False, False, True]
     assert _fits(ARMS["jax-vmap"], TASKS["cnn"], 64, "gpu")
-    assert not _fits(ARMS["varbench-probe"], TASKS["cnn"], 64, "gpu")
+    assert not _fits(ARMS["varbench-wide"], TASKS["cnn"], 64, "gpu")
 
 
 def test_an_arm_that_trains_one_by_one_is_timed_once_for_a_task() -> None:

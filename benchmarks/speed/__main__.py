@@ -46,6 +46,7 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS), metavar="TASK", help=", ".join(TASKS))
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS), metavar="ARM", help=", ".join(ARMS))
     parser.add_argument("--runs", nargs="+", type=int, help="numbers of runs, in place of those of each race")
+    parser.add_argument("--largest", action="store_true", help="of each race of training only the most runs")
     parser.add_argument("--repeats", type=int, default=3, help="rounds in which every arm has its turn (default 3)")
     parser.add_argument("--out", type=Path, default=Path("reports/speed"), help="folder for table, JSON and figure")
     given = parser.parse_args()
@@ -81,7 +82,8 @@ def main() -> None:
     for name in given.tasks if "training" in parts else ():
         task = TASKS[name].on(given.platform)
         known: dict[str, Result] = {}
-        for runs in (given.runs or task.runs) if task.runs else ():
+        numbers = (given.runs or task.runs) if task.runs else ()
+        for runs in numbers[-1:] if given.largest else numbers:
             if late(f"training: {name}, {runs:,} runs"):
                 continue
             results = race(task, runs, names, platform=given.platform, repeats=given.repeats, say=say, known=known)

@@ -77,6 +77,6 @@ ARMS = {
     "torch-func": Arm("PyTorch, torch.func vmap", f"{TORCH}:stacked", least_runs=8),
     "jax": Arm("plain JAX, one run after another", f"{JAX}:loop", one_by_one=True),
     "jax-vmap": Arm("plain JAX, jit(vmap)", f"{JAX}:vmapped", least_runs=8, most_conv_runs=8),
-    "varbench-probe": Arm("varbench, width by --strategy.probe", f"{JAX}:probed", peer=False, least_runs=1024),
+    "varbench-wide": Arm("varbench, all runs in one program", f"{JAX}:wide", peer=False, least_runs=1024),
     "varbench": Arm("varbench", f"{JAX}:varbench", peer=False),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -85,11 +86,16 @@ def varbench(job: Job) -> Callable[[], list[float]]:
     return _engine(job, strategy_for)
 
 
-def probed(job: Job) -> Callable[[], list[float]]:
-    """The same with the width that was fastest in a short trial."""
-    from varbench.training.probe import fastest_strategy
+def wide(job: Job) -> Callable[[], list[float]]:
+    """The same with `--strategy.width` as large as the race."""
+    from varbench.training.engine import strategy_for
 
-    return _engine(job, fastest_strategy)
+    return _engine(
+        job,
+        lambda recipe, dataset: replace(
+            strategy_for(recipe, dataset), width=job.runs, batching="vmap", chosen_by="flag"
+        ),
+    )
 
 
 def _engine(job: Job, strategy_of: Callable[[Any, Any], Any]) -> Callable[[], list[float]]:
