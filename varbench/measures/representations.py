@@ -37,8 +37,8 @@ def cka_vectors(features: Float[np.ndarray, "R n d"]) -> Float[np.ndarray, "R pa
         [R, n(n−1)/2] float64; a row of NaN for n < 4, for a layer that is constant over examples, and where U(K) = 0.
     """
     n_runs, n, d = features.shape
-    above = np.triu_indices(n, 1)
-    vectors = np.full((n_runs, len(above[0])), np.nan)
+    above = np.flatnonzero(np.triu(np.ones((n, n), dtype=bool), 1))
+    vectors = np.full((n_runs, len(above)), np.nan)
     if n < FEWEST:
         return vectors
     for part in blocks(n_runs, bytes_each=8 * n * (n + d)):
@@ -47,8 +47,9 @@ def cka_vectors(features: Float[np.ndarray, "R n d"]) -> Float[np.ndarray, "R pa
         size = np.linalg.norm(gram, axis=(1, 2))
         gram[:, np.arange(n), np.arange(n)] = 0.0
         means = gram.sum(axis=2) / (n - 2)
-        inside = means.sum(axis=1)[:, None, None] / (n - 1) - means[:, :, None] - means[:, None, :]
-        entries = (gram + inside)[:, above[0], above[1]]
+        gram -= means[:, :, None]
+        gram += (means.sum(axis=1)[:, None] / (n - 1) - means)[:, None, :]
+        entries = np.take(gram.reshape(len(gram), -1), above, axis=1)
         norm = np.linalg.norm(entries, axis=1)
         defined = norm > DEGENERATE * size
         vectors[part][defined] = entries[defined] / norm[defined, None]
@@ -57,7 +58,10 @@ def cka_vectors(features: Float[np.ndarray, "R n d"]) -> Float[np.ndarray, "R pa
 
 def cka_matrix_of(vectors: Float[np.ndarray, "R pairs"]) -> Float[np.ndarray, "R R"]:
     """Debiased CKA of every pair of runs from their `cka_vectors`: 1 − ½‖u_r − u_s‖²; NaN beside a row of NaN."""
-    defined = vectors.any(axis=1) & np.isfinite(vectors).all(axis=1)  # the vector of one example has no entries
+    length = np.einsum("rp,rp->r", vectors, vectors)
+    defined = length > 0  # not NaN; the vector of one example has no entries
+    if defined.all():
+        return 1.0 - 0.5 * squared_distances(vectors)
     matrix = np.full((len(vectors), len(vectors)), np.nan)
     matrix[np.ix_(defined, defined)] = 1.0 - 0.5 * squared_distances(vectors[defined])
     return matrix
