@@ -108,3 +108,23 @@ def test_blocks_change_nothing(monkeypatch):
     assert predictions.predicted_labels(logits).tolist() == labels.tolist()
     assert predictions.vote_counts(labels, n_classes=4).tolist() == whole[0].tolist()
     assert predictions.disagreement_matrix(labels, n_classes=4).tolist() == whole[1].tolist()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(4, 9), st.integers(1, 12), st.integers(0, 1000), st.sampled_from([0.1, 0.25, 1.0]))
+def test_held_out_instability_ranks_by_other_runs_than_it_sums(n_runs, n_examples, seed, share):
+    found = np.random.default_rng(seed).integers(-1, 3, (n_runs, n_examples))
+    folds = n_runs // 2
+    held_out = predictions.held_out_instability(
+        found, predictions.vote_counts(found, n_classes=3), shares=[share], folds=folds
+    )
+    for fold in range(folds):
+        inside = np.arange(n_runs) % folds == fold
+        own = found[inside]
+        values = [len(own) * np.mean([a[i] != b[i] for a, b in combinations(own, 2)]) for i in range(n_examples)]
+        rank = [-np.mean([a[i] != b[i] for a, b in combinations(found[~inside], 2)]) for i in range(n_examples)]
+        ordered = np.array(values)[np.argsort(np.round(rank, 9), kind="stable")]
+        whole = int(share * n_examples + 1e-9)
+        carried = ordered[:whole].sum() + (share * n_examples - whole) * (ordered[whole] if whole < n_examples else 0)
+        assert held_out.carried[0, fold] == pytest.approx(carried)
+        assert held_out.total[fold] == pytest.approx(sum(values))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from varbench.measures.barriers import barrier
 from varbench.stats.disjoint import disjoint_mean_estimate
 
 
@@ -50,3 +51,24 @@ def test_disjoint_pairs_cover_where_all_pairs_taken_as_independent_do_not(n_runs
     margin = 3 * np.sqrt(0.95 * 0.05 / len(covered))
     assert 0.93 - margin <= np.mean(covered) <= 0.97 + margin
     assert np.mean(naive) < 0.75
+
+
+@pytest.mark.parametrize("dimensions", [2, 10])
+@pytest.mark.parametrize("n_runs", [16, 64])
+def test_barriers_between_minima_on_a_sphere(n_runs, dimensions):
+    """L(θ) = (‖θ‖² − 1)² has its minima on the unit sphere, and between two at the angle φ a barrier of sin⁴(φ/2)."""
+    rng, repetitions, pairs = np.random.default_rng(2), 1500, min(n_runs // 2, 16)
+    minima = rng.normal(size=(repetitions * pairs, 2, dimensions))
+    minima /= np.linalg.norm(minima, axis=-1, keepdims=True)
+    alphas = np.linspace(0.0, 1.0, 25)
+    path = (1 - alphas)[:, None] * minima[:, :1] + alphas[:, None] * minima[:, 1:]
+    values = barrier((np.square(path).sum(axis=-1) - 1) ** 2, alphas)
+    cosine = (minima[:, 0] * minima[:, 1]).sum(axis=-1)
+    np.testing.assert_allclose(values, ((1 - cosine) / 2) ** 2, atol=1e-12)
+    truth = (1 + 1 / dimensions) / 4  # E cos φ = 0, E cos² φ = 1/d
+    covered = []
+    for row in values.reshape(repetitions, pairs):
+        found = disjoint_mean_estimate(row, size=2, level=0.95, n_examples=None)
+        covered.append(found.low <= truth <= found.high)
+    margin = 3 * np.sqrt(0.95 * 0.05 / len(covered))
+    assert 0.93 - margin <= np.mean(covered) <= 0.97 + margin

@@ -7,11 +7,20 @@ it differs from every class and agrees with another −1.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from varbench.measures.blocks import blocks
+
+
+class HeldOut(NamedTuple):
+    """What runs in each fold carry on the examples that the other runs rank highest, and in all."""
+
+    carried: Float[np.ndarray, "S F"]
+    total: Float[np.ndarray, " F"]
 
 
 def predicted_labels(logits: Float[np.ndarray, "R E K"]) -> Int[np.ndarray, "R E"]:
@@ -102,6 +111,32 @@ def instability_share(values: Float[np.ndarray, "... E"], *, share: float) -> Fl
         carried = carried + max(0.0, top - whole) * descending[..., whole]
     total = values.sum(axis=-1)
     return np.divide(carried, total, out=np.full(np.shape(total), math.nan), where=total > 0)
+
+
+def held_out_instability(
+    predicted: Int[np.ndarray, "R E"], counts: Int[np.ndarray, "E C"], *, shares: Sequence[float], folds: int
+) -> HeldOut:
+    """Instability that runs in one fold carry on the examples that are the most unstable ones among all other runs.
+
+    The runs that rank are not those that are summed, so the share carried lies, on average, at or below that of the
+    examples that really are the most unstable, where `instability_share` lies at or above it.
+
+    Args:
+        predicted: Labels of all runs; run r is in fold r modulo F.
+        counts: From `vote_counts` of all runs.
+        shares: Fractions of examples in (0, 1].
+        folds: F, at least 2 and at most R/2.
+    """
+    n_examples = len(counts)
+    taken = np.clip(n_examples * np.array(shares)[:, None] - np.arange(n_examples), 0.0, 1.0)
+    carried, total = np.empty((len(shares), folds)), np.empty(folds)
+    for fold in range(folds):
+        own = predicted[fold::folds]
+        votes = vote_counts(own, n_classes=counts.shape[1] - 1)
+        values = len(own) * instability(votes)
+        carried[:, fold] = taken @ values[np.argsort(-instability(counts - votes), kind="stable")]
+        total[fold] = values.sum()
+    return HeldOut(carried, total)
 
 
 def disagreement(counts: Int[np.ndarray, "E C"]) -> float:

@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from varbench.stats.estimate import UNBOUNDED, Estimate, estimate_of, missing
 from varbench.stats.jackknife import METHOD as JACKKNIFE
+from varbench.stats.jackknife import METHOD_BIAS as BIAS
 from varbench.stats.jackknife import TOO_FEW, jackknife_variance
 from varbench.stats.mean import METHOD as MEAN
 from varbench.stats.mean import t_quantile
@@ -213,9 +214,8 @@ def _side_errors(estimate: Estimate) -> tuple[float, float]:
         return math.nan, math.nan
     quantile = t_quantile(0.5 + estimate.level / 2, estimate.degrees)
     below, above = estimate.value - estimate.low, estimate.high - estimate.value
-    if estimate.method.startswith(
-        (MEAN, JACKKNIFE, LEVELS)
-    ):  # symmetric: where one side was cut at the range, the other tells
+    symmetric = estimate.method.startswith((MEAN, JACKKNIFE, LEVELS)) and not estimate.method.startswith(BIAS)
+    if symmetric:  # where one side was cut at the range, the other tells
         below = above = max(below, above)
     return max(0.0, below) / quantile, max(0.0, above) / quantile
 

@@ -26,7 +26,8 @@ def disjoint_mean_estimate(
     For what is too costly to compute for all pairs or subsets. No run is in two groups, so the groups are independent,
     as pairs that share runs are not; the price is that fewer pairs are seen. Measured coverage of a nominal 95 %
     (20,000 repetitions) with G = 4, 8 and 16: normal .951 .950 .949; gamma(4), skewness 1, .935 .937 .938; gamma(2),
-    skewness 1.4, .916 .922 .930: too short there.
+    skewness 1.4, .916 .922 .930: too short there. For barriers between minima on a sphere of 2, 3, 10 and 100
+    dimensions (4,000 repetitions) .929 to .943 with G = 8, .938 to .955 with G = 16.
 
     Args:
         values: One value for each group.

@@ -15,6 +15,9 @@ from varbench.stats.jackknife import jackknife_estimate
 def independent_sd_estimate(correct: Bool[np.ndarray, "R E"], *, level: float) -> Estimate:
     """√(E⁻² Σᵢ Var_r(errᵢ)), with a jackknife over runs; in [0, ½/√E].
 
+    Measured coverage of a nominal 95 %, R = 16 and 64 (8,000 repetitions): without effects of the runs' quality .964
+    and .954; with log-normal ones, σ = .4, .959 and .949 for 50 examples, .943 and .935 for 200; σ = .7 .942 and .926.
+
     Args:
         correct: Which run is right on which example.
         level: Nominal coverage.

@@ -28,7 +28,12 @@ MOST_RUNS = 192
     respects_levels=True,
 )
 def logit_correlation(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
-    """Mean over pairs of the usable runs of the Pearson correlation of flattened logits."""
+    """Mean over pairs of the usable runs of the Pearson correlation of flattened logits.
+
+    Measured coverage of a nominal 95 %, R = 16 and 64 (6,000 and 2,000 repetitions), without effects of how sure a run
+    is and with log-normal ones, σ = .3 and .6: .943 to .958 and .947 to .958. Too short for R = 16 where the logits of
+    single runs do not go with the others' at all: .90 to .92 with normal factors of mean 1 and SD .4 to .8.
+    """
     reason = "a run with constant logits has no correlation"
     logits = population.usable_logits
     pairs = logit_correlation_matrix(logits) if len(logits) > 1 else np.zeros((len(logits), len(logits)))
@@ -47,7 +52,10 @@ def logit_correlation(population: PopulationArrays, *, level: float, key: int) -
     respects_levels=True,
 )
 def js_divergence(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
-    """Mean over pairs of the usable runs; over those of a ring for more than `MOST_RUNS`."""
+    """Mean over pairs of the usable runs; over those of a ring for more than `MOST_RUNS`.
+
+    Measured coverage as that of the logit correlation: .945 to .958; .91 to .94 for R = 16 in its last case.
+    """
     estimate = mean_over_pairs(
         population.usable_logits,
         js_divergence_matrix,
@@ -72,7 +80,10 @@ def js_divergence(population: PopulationArrays, *, level: float, key: int) -> li
     respects_levels=True,
 )
 def tv_distance(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
-    """Mean over pairs of the usable runs; over those of a ring for more than `MOST_RUNS`."""
+    """Mean over pairs of the usable runs; over those of a ring for more than `MOST_RUNS`.
+
+    Measured coverage as that of the logit correlation: .945 to .958; .91 to .94 for R = 16 in its last case.
+    """
     estimate = mean_over_pairs(
         population.usable_logits,
         tv_distance_matrix,

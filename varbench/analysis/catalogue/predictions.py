@@ -20,6 +20,7 @@ from varbench.measures.calibration import (
 )
 from varbench.measures.predictions import (
     disagreement_row_sums,
+    held_out_instability,
     instability,
     instability_left_out,
     instability_share,
@@ -28,7 +29,6 @@ from varbench.measures.predictions import (
 from varbench.measures.ring import error_consistency_ring
 from varbench.stats.estimate import Estimate
 from varbench.stats.jackknife import (
-    bias_corrected_estimate,
     jackknife_estimate,
     mean_left_out,
     pair_mean,
@@ -36,6 +36,7 @@ from varbench.stats.jackknife import (
     pair_mean_left_out,
     ratio_left_out,
 )
+from varbench.stats.ranked import ranked_share_estimate
 from varbench.stats.sharing import shared_pair_mean_estimate, unrelated_row_sums
 
 FRACTION = (0.0, 1.0)
@@ -44,6 +45,8 @@ MOST_RUNS = 2048
 
 SHARES = (0.01, 0.05, 0.10)
 """Most unstable shares of the examples that `instability_share` is given for."""
+
+MOST_FOLDS = 8  # of two runs or more, whose disagreement is read on examples that the other runs rank
 
 
 @measure(
@@ -108,7 +111,11 @@ def disagreement_over_error(population: PopulationArrays, *, level: float, key: 
     spread=True,
 )
 def error_consistency(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
-    """Mean over pairs of all runs; over those of a ring for more than `MOST_RUNS`."""
+    """Mean over pairs of all runs; over those of a ring for more than `MOST_RUNS`.
+
+    Measured coverage of a nominal 95 %, R = 16 and 64 (8,000 repetitions, 50 and 200 examples): without effects of the
+    runs' quality .971 and .954, with strong ones .958 to .960 and .951 to .956, with very strong ones .949 and .952.
+    """
     estimate = mean_over_pairs(
         population.correct,
         error_consistency_matrix,
@@ -157,7 +164,11 @@ def cace(population: PopulationArrays, *, level: float, key: int) -> list[tuple[
     spread=True,
 )
 def prediction_kappa(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
-    """1 − disagreement over the disagreement by chance, means over pairs of all runs; jackknife over runs."""
+    """1 − disagreement over the disagreement by chance, means over pairs of all runs; jackknife over runs.
+
+    Measured coverage of a nominal 95 %, R = 16 and 64 (8,000 repetitions, 50 and 200 examples): with effects of the
+    runs' quality .955 to .965 and .951 to .957; without any .976 (a little too wide) and .954.
+    """
     row_sums = _row_sums(population)
     chance = chance_disagreement_row_sums(population.predicted_labels, n_classes=population.n_classes)
     by_chance = pair_mean(chance)
@@ -200,9 +211,7 @@ def mean_instability(population: PopulationArrays, *, level: float, key: int) ->
 def share_of_instability(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """For each share in `SHARES`, over all runs; the examples are ranked again for each run left out.
 
-    Ranking examples by the noise that is then summed makes the plain share too large by a term of order
-    1/R; the jackknife removes it, and the interval spans both. Measured coverage of a nominal 95 %: .88 to
-    .98 at R = 16, .90 to .96 at R = 64 (the plain share with its own interval: .47 to .91 and .77 to .96).
+    What ranking by noise adds, and the interval's coverage: see `ranked_share_estimate`.
     """
     values = instability(population.votes)
     n_runs, n_examples = population.n_runs, population.n_examples
@@ -212,11 +221,15 @@ def share_of_instability(population: PopulationArrays, *, level: float, key: int
             each = instability_left_out(population.predicted_labels[part], population.votes)
             left_out[:, part] = [instability_share(each, share=share) for share in SHARES]
     reason = "no two runs disagree" if n_runs > 1 else "a mean over pairs needs at least 2 runs"
+    folds = min(MOST_FOLDS, n_runs // 2)
+    held_out = held_out_instability(population.predicted_labels, population.votes, shares=SHARES, folds=folds)
     found: list[tuple[At, Estimate]] = []
-    for share, without in zip(SHARES, left_out, strict=True):
-        estimate = bias_corrected_estimate(
+    for share, without, carried in zip(SHARES, left_out, held_out.carried, strict=True):
+        estimate = ranked_share_estimate(
             float(instability_share(values, share=share)),
             without,
+            carried=carried,
+            total=held_out.total,
             level=level,
             n_examples=n_examples,
             bounds=(share, 1.0),
