@@ -1,4 +1,4 @@
-"""The same work on several items at once: in order, each once, errors where they belong."""
+"""Work on several items at once: in order, each once, errors where they belong."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from threading import Barrier, Event
 import pytest
 
 from varbench.studies import parallel
-from varbench.studies.parallel import side_by_side
+from varbench.studies.moment import Moment, Whole
+from varbench.studies.parallel import Workers, side_by_side
 
 
 def test_results_come_in_the_order_of_the_items():
@@ -43,3 +44,60 @@ def test_an_error_is_raised_at_its_item_and_the_rest_is_given_up(monkeypatch):
     results.close()
     assert done[:2] == [0, 1]
     assert len(done) < 100
+
+
+def test_workers_do_two_pieces_at_once_and_no_third():
+    both, go, begun = Barrier(2, timeout=30), Event(), []
+
+    def last(item):
+        begun.append(item)
+        go.wait(30)
+
+    with Workers(2) as workers:
+        for _ in range(4):
+            workers.begin(both.wait)
+        workers.begin(last, 0)
+        workers.begin(last, 1)
+        go.set()
+        workers.wait()
+    assert sorted(begun) == [0, 1]
+
+
+def test_a_worker_waits_until_there_is_room():
+    with Workers(1) as workers:
+        done = []
+        for item in range(5):
+            workers.begin(done.append, item)
+            assert done[:item] == list(range(item))
+        workers.wait()
+    assert done == [0, 1, 2, 3, 4]
+
+
+def test_the_first_error_of_a_worker_ends_the_others():
+    ended = []
+
+    def works_on():
+        ended.append(workers.stopped.wait(30))
+        raise KeyboardInterrupt
+
+    def fails():
+        raise ValueError("one")
+
+    workers = Workers(2)
+    with pytest.raises(ValueError, match="one"), workers:
+        _ = [workers.begin(works_on), workers.begin(fails), workers.wait()]
+    assert ended == [True]
+
+
+def test_the_share_of_the_whole_is_that_of_all_items_and_never_falls():
+    told, stopped = [], Event()
+    whole = Whole([3.0, 1.0], told.append, stopped)
+    first, second = whole.of(0), whole.of(1)
+    for listen, inside in ((first, 0.5), (second, 1.0), (first, 0.25), (first, 1.0)):
+        listen(Moment("a", 0, 0, None, inside, 0.0))
+    assert [moment.share for moment in told] == pytest.approx([0.375, 0.625, 0.625, 1.0])
+    assert [moment.inside for moment in told] == [0.5, 1.0, 0.25, 1.0]
+    stopped.set()
+    with pytest.raises(KeyboardInterrupt):
+        first(Moment("a", 0, 0, None, 1.0, 0.0))
+    assert len(told) == 4

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,10 +17,13 @@ import pytest
 from varbench.cli.main import main
 from varbench.errors import InputError
 from varbench.report import render
+from varbench.store import PopulationStore
+from varbench.studies import execute as execute_module
 from varbench.studies import request as requests
 from varbench.studies.execute import execute, jobs_of
 from varbench.studies.experiments import make_experiment
 from varbench.studies.judge import judge
+from varbench.studies.moment import Moment
 from varbench.studies.registry import STUDIES, studies, study
 from varbench.studies.request import Request, command_line, request_of, source_file
 from varbench.studies.study import Experiment, Judgement, Study, Verdict
@@ -152,6 +156,30 @@ def test_the_same_request_goes_on_and_trains_nothing_again(out):
     before = {p: p.stat().st_mtime_ns for p in out.rglob("*.npz")}
     execute(asked, jobs_of(asked, out), out, command=command_line(asked, out))
     assert {p: p.stat().st_mtime_ns for p in out.rglob("*.npz")} == before
+
+
+def test_two_populations_train_at_the_same_time_and_as_they_do_alone(out, tmp_path, monkeypatch):
+    both, turn = Barrier(2, timeout=60), execute_module._train
+    monkeypatch.setattr(execute_module, "_train", lambda *args: (both.wait(), turn(*args)))
+    asked = Request((study(OWN),), "smoke")
+    execute(asked, jobs_of(asked), tmp_path / "run", command="varbench run")
+    for name in ("own-short", "own-long"):
+        here, there = (PopulationStore.open(folder / name).fingerprint() for folder in (tmp_path / "run", out))
+        assert here == there
+
+
+def test_what_cannot_be_trained_ends_the_whole(tmp_path, monkeypatch):
+    def fails(job, *args):
+        if job.plan.name == "own-short":
+            raise InputError("no room")
+        listen = args[-2]
+        while True:
+            listen(Moment(job.plan.label, 1, 0, None, 0.0, 0.0))
+
+    monkeypatch.setattr(execute_module, "_train", fails)
+    asked = Request((study(OWN),), "smoke")
+    with pytest.raises(InputError, match="no room"):
+        execute(asked, jobs_of(asked), tmp_path / "run", command="varbench run")
 
 
 def test_an_edited_study_is_refused(out):

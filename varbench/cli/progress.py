@@ -43,29 +43,31 @@ def _bars() -> Iterator[Callable[[Moment], None]]:
     )
     with Progress(*columns, console=Console(file=sys.stderr), refresh_per_second=4) as progress:
         whole = progress.add_task("all", total=1.0, text="")
-        current: dict[str, Any] = {}
+        bars: dict[str, Any] = {}
+        ended: dict[str, bool] = {}
 
         def listen(moment: Moment) -> None:
-            if current.get("label") != moment.label:
-                if "task" in current:
-                    progress.remove_task(current["task"])
-                current.update(label=moment.label, task=progress.add_task(moment.label, total=1.0, text=""))
+            alone = moment.inside == moment.share  # only one thing is done at a time: it takes the place of the last
+            for label in [other for other in bars if other != moment.label and (alone or ended[other])]:
+                progress.remove_task(bars.pop(label))
+            if moment.label not in bars:
+                bars[moment.label] = progress.add_task(moment.label, total=1.0, text="")
+            ended[moment.label] = moment.inside >= 1.0
             progress.update(whole, completed=moment.share)
-            progress.update(current["task"], completed=moment.inside, text=_text(moment))
+            progress.update(bars[moment.label], completed=moment.inside, text=_text(moment))
 
         yield listen
 
 
 def _lines() -> Callable[[Moment], None]:
     started = time.monotonic()
-    last: tuple[float, str] = (0.0, "")
+    last: dict[str, float] = {}
 
     def listen(moment: Moment) -> None:
         now, name = time.monotonic(), moment.label
-        nonlocal last
-        if name == last[1] and now - last[0] < LINE_SECONDS:
+        if now - last.get(name, -LINE_SECONDS) < LINE_SECONDS:
             return
-        last = (now, name)
+        last[name] = now
         elapsed = now - started
         left = f", about {elapsed * (1 - moment.share) / moment.share:.0f} s left" if moment.share > 0.02 else ""
         print(f"{100 * moment.share:3.0f} %  {name}: {_text(moment)}{left}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""Training what studies plan: population by population, block by block, resumable at every block."""
+"""Training what studies plan: populations side by side, each block by block, resumable at every block."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Semaphore
 from typing import Any
-
-import numpy as np
 
 from varbench.data import Dataset, load
 from varbench.errors import InputError
@@ -20,7 +19,8 @@ from varbench.studies.ahead import ready_in_turn
 from varbench.studies.cost import expected_seconds, flops_per_step
 from varbench.studies.environment import environment
 from varbench.studies.experiments import EXPERIMENT_SECONDS, make_experiment
-from varbench.studies.moment import Moment
+from varbench.studies.moment import Moment, Whole
+from varbench.studies.parallel import Workers
 from varbench.studies.request import RECIPE_FILE, SCHEMA, Request, read_study, source_file
 from varbench.studies.study import Experiment, PopulationPlan
 from varbench.training.engine import Engine, Progress, strategy_for
@@ -110,22 +110,30 @@ def execute(
         where = environment()
         experiments = [e for study in request.studies for e in request.experiments(study)]
         costs = [expected_seconds(job.flops, compilations=1) for job in jobs] + [EXPERIMENT_SECONDS] * len(experiments)
-        ends = np.cumsum(costs) / max(sum(costs), 1e-9)
-        starts = [0.0, *ends]
+        at_once = _populations_at_once()
+        cores = Semaphore(at_once)
         engines = ready_in_turn([_engine_and_blocks(job, out / job.plan.name) for job in jobs])
-        with closing(engines):
-            for job, before, after in zip(jobs, starts, ends, strict=False):
-                listen(Moment(job.plan.label, len(job.plan.design), 0, None, 0.0, before))
-                _train(job, next(engines), out / job.plan.name, where, listen, before=before, weight=after - before)
-        for experiment, before, after in zip(experiments, starts[len(jobs) :], ends[len(jobs) :], strict=False):
-            tell = _listener(experiment, listen, before=before, weight=after - before)
-            make_experiment(out, experiment, tell, where=where)
+        with closing(engines), Workers(at_once) as workers:
+            whole = Whole(costs, listen, workers.stopped)
+            for place, job in enumerate(jobs):
+                tell = whole.of(place)
+                tell(Moment(job.plan.label, len(job.plan.design), 0, None, 0.0, 0.0))
+                workers.begin(_train, job, next(engines), out / job.plan.name, where, tell, cores)
+            for place, experiment in enumerate(experiments, start=len(jobs)):
+                workers.begin(make_experiment, out, experiment, _listener(experiment, whole.of(place)), where=where)
+            workers.wait()
 
 
-def _listener(
-    experiment: Experiment, listen: Callable[[Moment], None], *, before: float, weight: float
-) -> Callable[[float], None]:
-    return lambda inside: listen(Moment(experiment.label, 0, 0, None, inside, before + weight * inside))
+def _populations_at_once() -> int:
+    """One for each core of a CPU, where a population of few runs keeps one core busy; one elsewhere."""
+    import jax
+
+    devices = jax.local_devices()
+    return len(devices) if devices[0].platform == "cpu" else 1
+
+
+def _listener(experiment: Experiment, listen: Callable[[Moment], None]) -> Callable[[float], None]:
+    return lambda inside: listen(Moment(experiment.label, 0, 0, None, inside, 0.0))
 
 
 def _engine_and_blocks(job: Job, folder: Path) -> tuple[Engine, int]:
@@ -145,9 +153,7 @@ def _train(
     folder: Path,
     where: dict[str, Any],
     listen: Callable[[Moment], None],
-    *,
-    before: float,
-    weight: float,
+    turns: Semaphore,
 ) -> None:
     store = PopulationStore.create(folder, _store_plan(job, engine, where))
     total = len(job.plan.design)
@@ -156,13 +162,12 @@ def _train(
 
     def moment(progress: Progress | None) -> Moment:
         running = progress.runs * progress.step / progress.steps if progress else 0.0
-        inside = (finished + running) / total
-        return Moment(job.plan.label, total, finished, progress, inside, before + weight * inside)
+        return Moment(job.plan.label, total, finished, progress, (finished + running) / total, 0.0)
 
     listen(moment(None))
     try:
         started = time.monotonic()
-        for block in engine.train(missing, listen=lambda progress: listen(moment(progress))):
+        for block in engine.train(missing, listen=lambda progress: listen(moment(progress)), turns=turns):
             store.commit(block, seconds=time.monotonic() - started, where=where)
             finished += len(block.levels)
             started = time.monotonic()

@@ -104,7 +104,7 @@ def train_elsewhere(
         platform: The kind of device that the processes must find: "cpu", "gpu" or "tpu".
         at_once: Processes that run side by side.
         optional: Settings that a machine need not know; what went wrong is then handed back in place of the runs.
-        listen: Called with the number of processes that have ended.
+        listen: Called all along with the number of processes that have ended; what it raises ends them.
 
     Raises:
         InputError: If a process of a setting that is not optional fails, with its own last words.
@@ -125,7 +125,7 @@ def train_elsewhere(
                     found[one] = _result(folder, one, code, len(tasks))
                     if isinstance(found[one], str) and one not in optional:
                         raise InputError(f"training in another process ({one}) failed: {found[one]}")
-                    listen(len(found))
+                listen(len(found))
                 time.sleep(PAUSE)
         finally:
             for child in running.values():

@@ -12,6 +12,7 @@ import functools
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -192,13 +193,19 @@ class Engine:
         self.programs.prepare(levels, like, self.settings, devices=devices, snapshots=bool(self.snapshots))
 
     def train(
-        self, blocks: Sequence[tuple[int, tuple[Levels, ...]]], *, listen: Listener | None = None
+        self,
+        blocks: Sequence[tuple[int, tuple[Levels, ...]]],
+        *,
+        listen: Listener | None = None,
+        turns: AbstractContextManager[Any] | None = None,
     ) -> Iterator[Block]:
         """Train blocks, as many at once as there are devices, and yield each one's results.
 
         Args:
             blocks: (index, levels of up to `width` runs) each; the index is handed through.
             listen: Called a few dozen times per block, from the devices' threads, one at a time.
+            turns: Held while a block trains: a semaphore that several trainings share, so that there are not more
+                blocks at once than cores.
 
         Yields:
             A `Block` per block, in the order given.
@@ -215,7 +222,8 @@ class Engine:
         def task(index: int, levels: tuple[Levels, ...]) -> Block:
             device, arrays = devices.get()
             try:
-                return self._train_block(index, levels, device, arrays, watch)
+                with turns or nullcontext():
+                    return self._train_block(index, levels, device, arrays, watch)
             finally:
                 devices.put((device, arrays))
 
