@@ -85,14 +85,24 @@ def degenerate() -> dict[str, PopulationArrays]:
             usual, weights=usual.weights[:, :0], initial_weights=usual.weights[:, :0], layers=()
         ),
         "no training scores": with_arrays(usual, train_loss=None, train_accuracy=None),
+        "weights beyond any distance": with_arrays(
+            usual, weights=usual.weights.astype(float) * 1e304, initial_weights=usual.initial_weights.astype(float)
+        ),
         "weights whose squares overflow": with_arrays(
-            usual, weights=usual.weights.astype(float) * 1e170, initial_weights=usual.initial_weights.astype(float)
+            usual,
+            weights=usual.weights.astype(float) * 1e200,
+            initial_weights=usual.initial_weights.astype(float) * 1e200,
+        ),
+        "weights whose squares underflow": with_arrays(
+            usual,
+            weights=usual.weights.astype(float) * 1e-170,
+            initial_weights=usual.initial_weights.astype(float) * 1e-170,
         ),
         "one run's weights overflow": with_arrays(
-            usual, weights=usual.weights * 1e170 ** np.where(one_left, 1.0, 0.0)[:, None]
+            usual, weights=usual.weights * 1e304 ** np.where(one_left, 1.0, 0.0)[:, None]
         ),
         "weights near the largest": with_arrays(
-            usual, weights=usual.weights.astype(float) * 1e69, initial_weights=None
+            usual, weights=usual.weights.astype(float) * 1e299, initial_weights=None
         ),
         "NaN training loss": with_arrays(usual, train_loss=np.full(usual.n_runs, np.nan)),
     }

@@ -33,10 +33,10 @@ def test_defined_or_with_a_reason(case, name):
             assert not bounded or max(-estimate.low, estimate.high) <= largest
 
 
-def test_weights_too_large_to_be_squared_say_so_and_are_drawn_without_a_number():
-    named = dict(unavailable(CASES["weights whose squares overflow"]))
+def test_weights_too_large_for_distances_say_so_and_are_drawn_without_a_number():
+    named = dict(unavailable(CASES["weights beyond any distance"]))
     for name in ("weight_distance", "weight_cosine", "weight_pca_share", "initial_weight_distance"):
-        assert named[name] == "the weights are beyond 1e+70, and their lengths cannot be squared"
+        assert named[name] == "the weights are beyond 1e+300, and their distances leave float64"
     near, usual = (
         values(case, "weight_distance", "weight_pca_share") for case in ("weights near the largest", "usual")
     )
@@ -46,6 +46,17 @@ def test_weights_too_large_to_be_squared_say_so_and_are_drawn_without_a_number()
     drawn = square(plots(CASES["one run's weights overflow"])["matrices"]["weight_distance"])
     assert np.isnan(drawn[4]).all()
     assert drawn[0, 1] > 0
+
+
+@pytest.mark.parametrize("case", ["weights whose squares overflow", "weights whose squares underflow"])
+def test_the_unit_of_the_weights_changes_nothing(case):
+    names = ("weight_distance", "weight_cosine", "weight_distance_over_travel", "weight_pca_share")
+    found, usual = values(case, *names), values("usual", *names)
+    assert set(found) == set(usual)
+    for place, estimate in found.items():
+        expected = usual[place]
+        numbers = [(e.value, e.low, e.high) for e in (estimate, expected)]
+        assert numbers[0] == pytest.approx(numbers[1], rel=1e-6, abs=1e-9), place
 
 
 def test_one_run_has_its_own_scores_without_an_interval_and_nothing_between_runs():

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from varbench.measures import effects
 from varbench.measures.predictions import disagreement_matrix
 from varbench.measures.scores import softmax
-from varbench.measures.weights import squared_distances
+from varbench.measures.squared_distances import squared_distances
 from varbench.stats.components import variance_components
 
 SHAPES = [(3, 4, 1), (2, 3, 2), (2, 3, 2, 1), (2, 2, 2, 2)]

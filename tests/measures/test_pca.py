@@ -77,3 +77,13 @@ def test_blocks_change_nothing(monkeypatch):
     monkeypatch.setattr(pca, "blocks", lambda total, **_: (slice(i, i + 7) for i in range(0, total, 7)))
     for mine, other in zip(principal_components(weights, weights[:3] + 1, components=3), whole, strict=True):
         np.testing.assert_allclose(mine, other, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+def test_coordinates_are_in_units_of_the_weights_whatever_these_are(unit):
+    weights, others = cloud(6).astype(float), cloud(2).astype(float)
+    found = principal_components(weights * unit, others * unit, components=2)
+    usual = principal_components(weights, others, components=2)
+    np.testing.assert_allclose(found.shares, usual.shares, rtol=1e-9)
+    np.testing.assert_allclose(found.runs / unit, usual.runs, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(found.others / unit, usual.others, rtol=1e-7, atol=1e-9)

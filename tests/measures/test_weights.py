@@ -1,11 +1,17 @@
 """Weight distances against loops, at one unit in the last place, and at the ends of their ranges."""
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from varbench.measures import lengths
+from varbench.measures import squared_distances as squares
 from varbench.measures import weights as geometry
+from varbench.measures.squared_distances import squared_distances
 
 
 def vectors(n_runs=5, n_parameters=203, seed=0):
@@ -42,7 +48,7 @@ def test_one_unit_in_the_last_place_of_one_weight_is_seen():
     step = float(moved[0, index]) - float(w[0, index])
     both = np.concatenate([w, moved])
     exact = step / np.sqrt(2 * (w.astype(np.float64) ** 2).sum())
-    assert geometry.squared_distances(both)[0, 1] == step**2 > 0
+    assert squared_distances(both)[0, 1] == step**2 > 0
     assert geometry.relative_distance_matrix(both)[0, 1] == pytest.approx(exact, rel=1e-9)
     assert geometry.paired_relative_distance(w, moved)[0] == pytest.approx(exact, rel=1e-9)
 
@@ -100,65 +106,65 @@ def test_measurable_vectors():
     w[1, 7] = np.nan
     assert geometry.measurable_vectors(w).tolist() == [True, False, True]
     w = w.astype(np.float64)
-    w[2, 3] = -1.1e70
+    w[2, 3] = -1.1e300
     assert geometry.measurable_vectors(w).tolist() == [True, False, False]
 
 
-def test_blocks_change_nothing(monkeypatch):
-    w = vectors()
-    whole = geometry.squared_distances(w), geometry.squared_norms(w)
-    monkeypatch.setattr(
-        geometry, "blocks", lambda total, *, bytes_each, limit=0: (slice(i, i + 10) for i in range(0, total, 10))
-    )
-    np.testing.assert_allclose(geometry.squared_distances(w), whole[0], rtol=1e-13)
-    np.testing.assert_allclose(geometry.squared_norms(w), whole[1], rtol=1e-13)
+def exact_length(values):
+    """√Σ x² of rational numbers, correct to float64 whatever their size."""
+    total = sum(x * x for x in values)
+    if not total:
+        return 0.0
+    shift = (total.numerator.bit_length() - total.denominator.bit_length()) // 2
+    return math.ldexp(math.sqrt(total / Fraction(2) ** (2 * shift)), shift)
 
 
-def direct(w):
-    """Every difference, in float64."""
-    a = w.astype(np.float64)
-    return np.square(a[:, None] - a).sum(axis=-1)
+numbers = st.floats(-10.0, 10.0, allow_subnormal=False).filter(lambda x: x == 0.0 or abs(x) > 1e-3)
+scales = st.sampled_from([1e-300, 1e-170, 1e-154, 1e-30, 1.0, 1e30, 1e154, 1e200, 1e298])
 
 
-@pytest.fixture
-def _many(monkeypatch):
-    """Every number of differences is a large one."""
-    monkeypatch.setattr(geometry, "MOST_DIRECT", 0)
+@st.composite
+def vectors_of_any_size(draw):
+    n = draw(st.integers(1, 4))
+    return np.array([[draw(numbers) * scale for _ in range(n)] for scale in (draw(scales) for _ in range(3))])
 
 
-def clouds(spread, n_runs=40):
-    """Runs around two centers that are far apart, two of them identical."""
-    w = vectors(2).repeat(n_runs // 2, axis=0) + np.float32(spread) * vectors(n_runs, seed=1)
-    w[7] = w[3]
-    return w
+@settings(max_examples=150, deadline=None)
+@given(vectors_of_any_size(), st.sampled_from([squares.MOST_DIRECT, 0]))
+def test_vectors_of_any_size_have_their_lengths_distances_and_angles(w, most_direct):
+    """Against rational arithmetic, by differences and by products."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(squares, "MOST_DIRECT", most_direct)
+        check_lengths_and_angles(w)
 
 
-@pytest.mark.usefixtures("_many")
-@pytest.mark.parametrize("spread", [3.0, 0.3, 0.1, 1e-2, 1e-5, 0.0])
-@pytest.mark.parametrize("most_near", [0.25, 1.1])
-def test_distances_from_products_are_those_of_the_differences(spread, most_near, monkeypatch):
-    """Near pairs in all numbers: none but the identical one, some, all within a cloud, with and without the way out."""
-    monkeypatch.setattr(geometry, "MOST_NEAR", most_near)
-    w = clouds(spread)
-    found = geometry.squared_distances(w)
-    np.testing.assert_allclose(found, direct(w), rtol=1e-12)
-    assert (found == found.T).all()
-    assert found[3, 7] == 0.0 == np.abs(np.diag(found)).max()
+def check_lengths_and_angles(w):
+    rows = [[Fraction(float(x)) for x in row] for row in w]
+    exact = [exact_length(row) for row in rows]
+    assert lengths.norms(w).tolist() == pytest.approx([math.hypot(*row) for row in w], rel=1e-13)
+    assert exact == pytest.approx([math.hypot(*row) for row in w], rel=1e-13)
+    gaps, angles, relative = lengths.distances(w), geometry.cosine_matrix(w), geometry.relative_distance_matrix(w)
+    pairs = ([0, 1, 2], [1, 2, 0])
+    np.testing.assert_allclose(lengths.paired_distances(w[pairs[0]], w[pairs[1]]), gaps[pairs], rtol=1e-15)
+    np.testing.assert_allclose(geometry.paired_cosine(w[pairs[0]], w[pairs[1]]), angles[pairs], atol=1e-12)
+    for r, s in zip(*pairs, strict=True):
+        gap = exact_length([a - b for a, b in zip(rows[r], rows[s], strict=True)])
+        assert gaps[r, s] == pytest.approx(gap, rel=1e-13)
+        together = math.hypot(exact[r], exact[s])
+        assert relative[r, s] == pytest.approx(gap / together if together else 0.0, rel=1e-12)
+        if exact[r] and exact[s]:
+            dot = sum(a * b for a, b in zip(rows[r], rows[s], strict=True))
+            expected = float(dot / (Fraction(exact[r]) * Fraction(exact[s])))
+            assert angles[r, s] == pytest.approx(expected, abs=1e-9)
+        else:
+            assert np.isnan(angles[r, s])
 
 
-@pytest.mark.usefixtures("_many")
-def test_a_common_start_far_away_costs_no_digits():
-    w = vectors(1, seed=5) * np.float32(1e4) + vectors(30)
-    np.testing.assert_allclose(geometry.squared_distances(w), direct(w), rtol=1e-12)
-    found, near = geometry._from_products(w)
-    assert not np.concatenate(near).size, "this was formed of differences, and says nothing"
-    np.testing.assert_allclose(found, direct(w), rtol=1e-12)
-
-
-@pytest.mark.usefixtures("_many")
-def test_one_unit_in_the_last_place_is_seen_among_many_runs():
-    w = vectors(30, 2_000)
-    moved = w[:1].copy()
-    moved[0, 5] = np.nextafter(w[0, 5], np.float32(np.inf))
-    found = geometry.squared_distances(np.concatenate([w, moved]))
-    assert found[0, 30] == (float(moved[0, 5]) - float(w[0, 5])) ** 2 > 0
+def test_identical_tiny_weights_are_exactly_zero_apart_and_others_are_not():
+    w = np.array([[3e-170, 4e-170]] * 2 + [[3e-170, -4e-170]])
+    assert lengths.distances(w)[0].tolist() == [0.0, 0.0, pytest.approx(8e-170, rel=1e-15)]
+    assert geometry.cosine_matrix(w)[0].tolist() == [1.0, 1.0, pytest.approx(-7 / 25, rel=1e-12)]
+    assert lengths.norms(w).tolist() == pytest.approx([5e-170] * 3, rel=1e-15)
+    one_up = w[:1].copy()
+    one_up[0, 0] = np.nextafter(one_up[0, 0], 1.0)
+    assert geometry.paired_relative_distance(w[:1], one_up)[0] > 0

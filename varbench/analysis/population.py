@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from varbench.analysis import checks
 from varbench.analysis.networks import Networks
 from varbench.errors import InputError
-from varbench.measures import predictions, scores, weights
+from varbench.measures import lengths, predictions, scores, weights
 from varbench.stats.crossing import Crossing, OneAtATime, crossing, one_at_a_time
 from varbench.stats.sharing import Sharing, sharing
 
@@ -125,7 +125,7 @@ class PopulationArrays:
             array = getattr(self, need)
             there = array is not None and array.shape[1] > 0
             if there and not self.usable_weights.any() and np.isfinite(array[self.finished]).all(axis=1).any():
-                return f"the weights are beyond {weights.LARGEST_WEIGHT:g}, and their lengths cannot be squared"
+                return f"the weights are beyond {lengths.LARGEST:g}, and their distances leave float64"
         elif need == "levels":
             there = bool(self.levels)
         else:
@@ -255,7 +255,7 @@ class PopulationArrays:
 
     @property
     def usable_snapshots(self) -> Bool[np.ndarray, " R"]:
-        """True for the runs that finished, with finite weights up to 1e70 at every snapshot; none without snapshots."""
+        """True for the runs that finished, weights up to 1e300 at every snapshot; none without snapshots."""
 
         def compute() -> Bool[np.ndarray, " R"]:
             if self.snapshots is None:
@@ -267,7 +267,7 @@ class PopulationArrays:
 
     @property
     def usable_weights(self) -> Bool[np.ndarray, " R"]:
-        """True for the runs that finished and whose weights, initial and final, are finite and not beyond 1e70."""
+        """True for the runs that finished and whose weights, initial and final, are finite and not beyond 1e300."""
 
         def compute() -> Bool[np.ndarray, " R"]:
             arrays = [values for values in (self.weights, self.initial_weights) if values is not None]

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from varbench.measures.blocks import blocks
-from varbench.measures.weights import squared_distances
+from varbench.measures.squared_distances import squared_distances
 
 TOP_SHARE = 0.1
 """Share of the inputs that count as the most important ones: k = ⌈D/10⌉ of D."""

@@ -59,10 +59,10 @@ def score_blocks(values: Float[np.ndarray, " R"]) -> Iterator[Float[np.ndarray, 
     yield values[:, None]
 
 
-def vector_blocks(vectors: Float[np.ndarray, "R P"]) -> Iterator[Float[np.ndarray, "R p"]]:
-    """Weights, a block of parameters at a time."""
+def vector_blocks(vectors: Float[np.ndarray, "R P"], *, scale: float = 1.0) -> Iterator[Float[np.ndarray, "R p"]]:
+    """Weights times a scale, a block of parameters at a time."""
     for part in blocks(vectors.shape[1], bytes_each=8 * len(vectors)):
-        yield vectors[:, part]
+        yield vectors[:, part] if scale == 1.0 else vectors[:, part] * scale
 
 
 def one_hot_blocks(predicted: Int[np.ndarray, "R E"], *, n_classes: int) -> Iterator[Float[np.ndarray, "R d"]]:

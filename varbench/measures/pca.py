@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from varbench.measures.blocks import blocks
+from varbench.measures.lengths import squarable_scale
 
 
 class Components(NamedTuple):
@@ -25,18 +26,19 @@ class Components(NamedTuple):
     others: Float[np.ndarray, "S C"]
 
 
-def centered_gram(weights: Float[np.ndarray, "R P"]) -> Float[np.ndarray, "R R"]:
-    """(w_r − w̄)·(w_s − w̄) of all pairs of runs; exactly 0 for equal runs.
+def centered_gram(weights: Float[np.ndarray, "R P"], *, scale: float = 1.0) -> Float[np.ndarray, "R R"]:
+    """(w_r − w̄)·(w_s − w̄) of all pairs of runs, times the square of the scale; exactly 0 for equal runs.
 
     Differences from the first run are formed before the mean is taken out and before anything is multiplied, in
     float64: runs that differ in the last place of a few weights keep their differences.
 
     Args:
         weights: Finite weights; read in blocks of P.
+        scale: From `squarable_scale`.
     """
     total = np.zeros((len(weights), len(weights)))
     for part in blocks(weights.shape[1], bytes_each=8 * len(weights)):
-        block = _centered(weights, weights, part)
+        block = _centered(weights, weights, part) * scale
         total += block @ block.T
     return total
 
@@ -86,9 +88,10 @@ def principal_components(
         others: Finite weights to be projected (initial weights, say); may have no rows.
         components: C.
     """
-    gram, cross = centered_gram(weights), np.zeros((len(others), len(weights)))
+    unit = squarable_scale(weights)
+    gram, cross = centered_gram(weights, scale=unit), np.zeros((len(others), len(weights)))
     for part in blocks(weights.shape[1], bytes_each=8 * (len(weights) + len(others))):
-        cross += _centered(others, weights, part) @ _centered(weights, weights, part).T
+        cross += (_centered(others, weights, part) * unit) @ (_centered(weights, weights, part) * unit).T
     values, vectors = np.linalg.eigh(gram)
     values, vectors = values[::-1], vectors[:, ::-1]
     shares = _shares(values, float(np.trace(gram)), components)
@@ -100,7 +103,7 @@ def principal_components(
             vector = vector * np.sign(vector[np.argmax(np.abs(vector))])
             runs[:, k] = scale * vector
             projected[:, k] = cross @ vector / scale
-    return Components(shares, runs, projected)
+    return Components(shares, runs / unit, projected / unit)
 
 
 def _centered(

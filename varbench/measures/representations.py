@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from varbench.measures.blocks import blocks
-from varbench.measures.weights import squared_distances
+from varbench.measures.squared_distances import squared_distances
 
 FEWEST = 4
 """Examples below which HSIC_u has no value: its denominator is n(n − 3)."""

@@ -20,6 +20,7 @@ from varbench.measures.effects import (
     score_blocks,
     vector_blocks,
 )
+from varbench.measures.lengths import squarable_scale
 from varbench.stats.component_shares import variance_shares
 from varbench.stats.components import component_names, variance_components
 from varbench.stats.crossing import Crossing
@@ -177,6 +178,10 @@ def weight_share(population: PopulationArrays, *, level: float, key: int) -> lis
 def _components(population: PopulationArrays, quantity: str, *, level: float) -> list[tuple[At, Estimate]]:
     largest = LARGEST.get(quantity, math.inf)
     bounded = partial(variance_components, bounds=(-largest, largest))
+    weights = population.weights if quantity == "weights" and population.usable_weights.all() else None
+    if weights is not None and squarable_scale(weights) != 1.0:
+        reason = "the squares of the weights' differences leave float64; their shares are known"
+        return [(None, missing(reason, level=level, n_runs=population.n_runs, n_examples=None))]
     return _estimates(population, quantity, bounded, level=level)
 
 
@@ -211,5 +216,5 @@ def _blocks(population: PopulationArrays, quantity: str) -> Blocks:
         return probability_blocks(population.usable_logits)
     if quantity == "weights":
         assert population.weights is not None  # what the measures need
-        return vector_blocks(population.weights)
+        return vector_blocks(population.weights, scale=squarable_scale(population.weights))
     return score_blocks(population.accuracy if quantity == "accuracy" else population.loss)

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from varbench.analysis.catalogue.measure import At, measure
 from varbench.analysis.plotdata import plot_data, rounded
 from varbench.analysis.population import PopulationArrays
+from varbench.measures.lengths import squarable_scale
 from varbench.measures.pca import centered_gram, pca_shares, pca_shares_left_out, principal_components
 from varbench.stats.estimate import Estimate, missing
 from varbench.stats.shares import share_estimate
@@ -36,7 +37,7 @@ def weight_pca_share(population: PopulationArrays, *, level: float, key: int) ->
     if count < 1:
         reason = "a direction in which runs differ needs at least 2 runs"
         return [(None, missing(reason, level=level, n_runs=n_runs, n_examples=None))]
-    gram = centered_gram(weights)
+    gram = centered_gram(weights, scale=squarable_scale(weights))
     shares, left_out = pca_shares(gram, components=count), pca_shares_left_out(gram, components=count)
     if np.isnan(shares).any():
         return [(None, missing("all runs have the same weights", level=level, n_runs=n_runs, n_examples=None))]

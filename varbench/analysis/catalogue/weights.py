@@ -11,6 +11,7 @@ from jaxtyping import Float
 from varbench.analysis.catalogue.measure import At, measure
 from varbench.analysis.catalogue.pairs import matrix_mean
 from varbench.analysis.population import PopulationArrays
+from varbench.measures import lengths
 from varbench.measures import weights as geometry
 from varbench.stats.estimate import Estimate
 
@@ -18,9 +19,9 @@ LARGEST_DISTANCE = math.sqrt(2.0)
 
 
 class Distances(NamedTuple):
-    """‖w_r − w_s‖² [R, R] and ‖w_r‖² [R] of the usable runs."""
+    """‖w_r − w_s‖ [R, R] and ‖w_r‖ [R] of the usable runs."""
 
-    squared: Float[np.ndarray, "r r"]
+    between: Float[np.ndarray, "r r"]
     norms: Float[np.ndarray, " r"]
 
 
@@ -69,9 +70,9 @@ def weight_distance_over_travel(population: PopulationArrays, *, level: float, k
     found: list[tuple[At, Estimate]] = []
     for path in _paths(population):
         chosen, first = _slice(population, "weights", path), _slice(population, "initial_weights", path)
-        travel = geometry.paired_squared_distances(chosen, first)
+        travel = lengths.paired_distances(chosen, first)
         pairs = geometry.distance_over_travel(
-            _distances(population, "weights", path).squared, travel[:, None], travel[None, :]
+            _distances(population, "weights", path).between, travel[:, None], travel[None, :]
         )
         reason = "two of the runs did not move from their initial weights"
         found.append((path, _pairs(population, pairs, level=level, bounds=(0.0, math.inf), reason=reason)))
@@ -109,8 +110,8 @@ def initial_weight_cosine(population: PopulationArrays, *, level: float, key: in
 def _relative(population: PopulationArrays, which: str, *, level: float) -> list[tuple[At, Estimate]]:
     found: list[tuple[At, Estimate]] = []
     for path in _paths(population):
-        squared, norms = _distances(population, which, path)
-        pairs = geometry.relative_distance(squared, norms[:, None], norms[None, :])
+        between, norms = _distances(population, which, path)
+        pairs = geometry.relative_distance(between, norms[:, None], norms[None, :])
         found.append((path, _pairs(population, pairs, level=level, bounds=(0.0, LARGEST_DISTANCE))))
     return found
 
@@ -118,8 +119,7 @@ def _relative(population: PopulationArrays, which: str, *, level: float) -> list
 def _cosine(population: PopulationArrays, which: str, *, level: float) -> list[tuple[At, Estimate]]:
     found: list[tuple[At, Estimate]] = []
     for path in _paths(population):
-        squared, norms = _distances(population, which, path)
-        pairs = geometry.cosine(squared, norms[:, None], norms[None, :])
+        pairs = geometry.cosines(_slice(population, which, path), *_distances(population, which, path))
         reason = "the weights of a run are all 0 and have no direction"
         found.append((path, _pairs(population, pairs, level=level, bounds=(-1.0, 1.0), reason=reason)))
     return found
@@ -156,6 +156,6 @@ def _distances(population: PopulationArrays, which: str, path: str | None) -> Di
 
     def compute() -> Distances:
         chosen = _slice(population, which, path)
-        return Distances(geometry.squared_distances(chosen), geometry.squared_norms(chosen))
+        return Distances(lengths.distances(chosen), lengths.norms(chosen))
 
     return population.derived(("distances", which, path), compute)
