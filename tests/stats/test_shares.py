@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 from scipy.special import expit, logit
-from scipy.stats import t
+from scipy.stats import binomtest, t
 from threadpoolctl import threadpool_limits
 
 from varbench.measures.pca import centered_gram, pca_shares, pca_shares_left_out
-from varbench.stats.shares import share_estimate
+from varbench.stats.jackknife import off_diagonal_row_sums, pair_mean, pair_mean_left_out
+from varbench.stats.shares import none_bound, pair_share_estimate, share_estimate
 
 
 def test_it_is_the_jackknife_of_the_log_odds():
@@ -51,3 +52,42 @@ def test_coverage_of_the_first_component(n_runs, repetitions):
             covered.append(found.low <= truth <= found.high)
     margin = 3 * np.sqrt(0.95 * 0.05 / repetitions)
     assert 0.93 - margin <= np.mean(covered) <= min(1.0, 0.97 + margin)
+
+
+@pytest.mark.parametrize("units", [1, 6, 40])
+def test_none_of_some_is_bounded_by_the_exact_interval(units):
+    expected = binomtest(0, units).proportion_ci(0.95, method="exact").high
+    assert none_bound(units, level=0.95) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("outcomes", [(0.9, 0.1), (0.8, 0.1, 0.1), (0.72, *[0.01] * 28)])
+@pytest.mark.parametrize("n_runs", [5, 12])
+def test_runs_are_all_alike_no_more_often_than_the_bound_says(outcomes, n_runs):
+    """The share of pairs that differ is above the bound only where runs are all alike in less than 2.5 %."""
+    differ, alike = 1 - np.sum(np.square(outcomes)), np.sum(np.power(outcomes, n_runs))
+    for tail in (0.2, 0.025, 1e-3):
+        assert alike <= tail or differ <= none_bound(n_runs / 2, level=1 - 2 * tail)
+
+
+def pairs_that_differ(outcomes):
+    sums = off_diagonal_row_sums((outcomes[:, None] != outcomes[None]).astype(float))
+    return pair_share_estimate(pair_mean(sums), pair_mean_left_out(sums), level=0.95)
+
+
+def test_pairs_that_all_agree_or_all_differ_are_no_certainty():
+    none, every = pairs_that_differ(np.zeros(12)), pairs_that_differ(np.arange(12))
+    assert (none.value, none.low, none.high) == (0.0, 0.0, none_bound(6, level=0.95))
+    assert (every.value, every.low, every.high) == (1.0, 1 - none_bound(6, level=0.95), 1.0)
+    assert "at least 3 runs" in pairs_that_differ(np.zeros(2)).reason
+
+
+@pytest.mark.parametrize("share", [0.05, 0.4, 0.9])
+def test_coverage_of_the_share_of_pairs_that_differ(share):
+    """Runs of one of two kinds, or of many."""
+    rng, runs, repetitions = np.random.default_rng(4), 16, 800
+    own = 1 - np.sqrt(1 - share)  # with as good as no two alike among those of their own
+    covered = []
+    for _ in range(repetitions):
+        found = pairs_that_differ(np.where(rng.random(runs) < own, rng.integers(1, 1_000_000, runs), 0))
+        covered.append(found.low <= share <= found.high)
+    assert np.mean(covered) > 0.92

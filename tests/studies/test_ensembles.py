@@ -43,8 +43,8 @@ def test_calm_ensembles_and_failing_averages_of_weights_support_the_claim():
     own = {(n.measure, n.at): n.estimate.value for n in judgement.estimates}
     assert own == {(CALMED, 8): pytest.approx(-0.15), (AVERAGED, 8): pytest.approx(-0.5)}
     assert judgement.number == "4.0 pp [3.0, 5.0] accuracy with ensembles of 8 (Case); claimed: above −0.5 pp"
-    assert "the disagreement with the next training from 30.0 to 15.0 % (Case, 8 runs)" in judgement.headline
-    assert "averaging their weights takes accuracy from 70 to 20 % (Case, 8 runs)." in judgement.headline
+    assert "the disagreement of two trainings from 30.0 to 15.0 % (Case, 8 runs)" in judgement.headline
+    assert "Averaging their weights takes the accuracy from 70 to 20 % (Case, 8 runs)." in judgement.headline
     disagreement, accuracy, weights = judgement.charts
     assert disagreement.series[0].x == (1, 2, 4, 8, 16)
     assert accuracy.series[0].y == (0.7, 0.72, 0.73, 0.74, 0.745)
@@ -94,7 +94,7 @@ def test_the_largest_number_of_members_with_all_intervals_decides():
     verdict, judgement = judged({("ensemble_disagreement", 8): bare})
     assert verdict.verdict == "supported"
     assert {n.at for n in judgement.estimates} == {4}
-    assert "two ensembles of 4 other runs each on 20.0 %" in verdict.parts[0].text
+    assert "Two ensembles of 4 runs each, none in both, disagree on 20.0 %" in verdict.parts[0].text
     assert judged({("ensemble_disagreement", 4): bare})[1].estimates[0].at == 8
 
 

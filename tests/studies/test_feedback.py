@@ -73,13 +73,17 @@ def test_lineages_that_drift_and_narrow_support_the_claim() -> None:
     assert value(judgement, "feedback_accuracy_change") == pytest.approx(-0.35, abs=0.03)
     assert value(judgement, "feedback_classes_change") < -2
     assert value(judgement, "feedback_truth", "own, generation 0") == pytest.approx(0.9, abs=0.03)
-    assert [c.name for c in judgement.charts] == ["accuracy", "diversity", "drift", "teachers"]
+    assert [c.name for c in judgement.charts] == ["accuracy", "diversity", "moved", "drift", "churn", "teachers"]
     assert all(len(c.series) <= 6 for c in judgement.charts)
     assert "on own labels instead of true ones" in judgement.number
     assert "claimed: " in judgement.number
     assert value(judgement, "feedback_moved", "true, generation 5") == pytest.approx(0.2, abs=0.05)
     moved = [value(judgement, "feedback_moved", f"{teacher}, generation 5") for teacher in ("own", "true")]
     assert value(judgement, "feedback_moved_excess") == pytest.approx(moved[0] - moved[1])
+    since = next(c for c in judgement.charts if c.name == "moved")
+    assert [s.label.rpartition(", ")[2] for s in since.series] == ["own labels", "true labels", "own less true labels"]
+    assert [s.y[-1] for s in since.series] == pytest.approx([*moved, moved[0] - moved[1]])
+    assert all(s.low for c in judgement.charts for s in c.series), "every line has its intervals"
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,7 @@ def test_runs_that_all_diverged_are_no_answer(runs: int) -> None:
 
 def test_equal_recipes_are_ranked_neither_rightly_nor_wrongly() -> None:
     words = ("base", "units-16", *REGULARIZERS, "decay-weak", "smoothing-weak", "early-third", "rate-low")
-    judgement = judged(dict.fromkeys(words, (1.0, 0.5)), spread=0.0)
+    judgement = judged(dict.fromkeys(words, (1.0, 0.5)), spread=0.0, runs=16)
     assert value(judgement, "generalisation_rank", word="base") == 0.0
     assert holds(judgement)[PARTS[1]] is False
 
@@ -207,6 +207,6 @@ def test_a_small_run_end_to_end(tmp_path) -> None:
     execute(asked, jobs_of(asked, tmp_path / "run"), tmp_path / "run", command="")
     analysis = judge(tmp_path / "run")
     assert analysis["verdicts"][-1]["verdict"] in ("supported", "contradicted", "inconclusive")
-    assert {chart["name"] for chart in analysis["charts"]} == {"signal", "width", "regularization"}
+    assert [chart["name"] for chart in analysis["charts"]][:3] == ["signal", "width", "regularization"]
     (rank,) = [row for row in analysis["estimates"] if row["measure"] == "generalisation_rank"]
     assert -1.0 <= rank["value"] <= 1.0

@@ -114,7 +114,7 @@ def test_runs_that_fail_where_curvature_says_support_the_claim() -> None:
     assert value(judgement, "instability_growth", name="ulp-0.08") == pytest.approx(1e5, rel=0.1)
     assert value(judgement, "instability_separation_ratio", name="ulp-0.32") == pytest.approx(1e5, rel=0.1)
     assert value(judgement, "instability_failed", name="plain-0.64") == 0.25
-    assert [chart.name for chart in judgement.charts] == ["share", "limits", "separation"]
+    assert [chart.name for chart in judgement.charts] == ["share", "limits", "grown", "separation"]
 
 
 @pytest.mark.parametrize("part", BROKEN)

@@ -29,7 +29,7 @@ from varbench.studies.request import Request
 from varbench.studies.study import BUDGETS, Case
 from varbench.training.recipe import Recipe
 
-RUNS, CLASSES = 6, 10
+RUNS, CLASSES = 8, 10
 LABELS = np.arange(50) % CLASSES
 STEPS = np.array([0, 1, 3, 10, 30, 100])
 PARTS = (
@@ -57,6 +57,9 @@ FOLLOWED: dict[str, dict[str, float]] = {
 
 REVERSED = {w: {"test": 0.1 * i} for i, w in enumerate(("rate-low", "base", "rate-high", "decay-mid", "decay-high"), 1)}
 """The sharper, the better."""
+
+JITTER = 0.2
+"""Relative noise of these at each snapshot: runs that were all alike would tell little."""
 
 FALLING = {"negative": (0.4, 0.1), "lowest": (-2.0, -0.1), "norm": (1.0, 0.01)}
 """At the first and at the last snapshot of the base."""
@@ -124,6 +127,7 @@ def judged(changes=None, *, falling=None, train=0.1, spread=0.01, runs=RUNS, div
         for column, name in ((1, "negative"), (2, "lowest"), (3, "norm")):
             first, last = ends[name]
             along[:, :, column] *= (first + (last - first) * share) / along[:, -1:, column]
+            along[:, :, column] *= np.exp(JITTER * random.normal(size=(RUNS, len(STEPS))))
         along[:, :, 4] = 2.3 * np.exp(-STEPS / 10.0) + weights[:, 4:5]
         finished = np.isin(np.arange(RUNS), diverged, invert=True)
         arrays = PopulationArrays(
@@ -150,7 +154,7 @@ def test_a_surface_as_claimed_supports_the_claim_with_the_planted_numbers() -> N
     judgement = judged()
     assert holds(judgement) == dict.fromkeys(PARTS, True)
     assert [v.verdict for v in judgement.verdicts] == ["supported", "supported"]
-    assert value(judgement, "landscape_progress") == pytest.approx(1.0)
+    assert value(judgement, "landscape_progress") > 0.8
     assert value(judgement, "landscape_between") == pytest.approx(1.0)
     assert value(judgement, "landscape_batch") == pytest.approx(2.0, rel=0.03)
     assert value(judgement, "landscape_batch_loss") == pytest.approx(0.1, abs=0.02)
@@ -166,11 +170,10 @@ def test_a_surface_as_claimed_supports_the_claim_with_the_planted_numbers() -> N
     [
         ({"falling": {"negative": (0.1, 0.4)}}, PARTS[0]),
         ({"falling": {"lowest": (0.5, 0.1)}}, PARTS[0]),
-        ({"falling": {"norm": (0.01, 1.0)}}, PARTS[1]),
-        ({"changes": REVERSED}, PARTS[2]),
+        ({"falling": {"norm": (0.5, 1.0)}}, PARTS[1]),
         ({"changes": {"full-batch": {"sharpness": 0.5}}}, PARTS[3]),
         ({"changes": {"full-batch": {"test": 0.4}}}, PARTS[3]),
-        ({"changes": {"wide": {"raw": 0.0, "aligned": 0.0}}}, PARTS[4]),
+        ({"changes": {"wide": {"raw": 0.001, "aligned": 0.001}}}, PARTS[4]),
         ({"changes": {"wide": {"aligned": 0.4}}}, PARTS[5]),
         ({"changes": {"narrow": {"aligned": 0.02}}}, PARTS[6]),
     ],
@@ -179,6 +182,14 @@ def test_one_prediction_on_its_other_side_contradicts_the_claim(planted, broken:
     judgement = judged(**planted)
     assert {name: held for name, held in holds(judgement).items() if not held} == {broken: False}
     assert judgement.verdicts[-1].verdict == "contradicted"
+
+
+def test_five_recipes_in_reverse_are_too_few_to_contradict() -> None:
+    judgement = judged(REVERSED)
+    (part,) = [part for part in judgement.verdicts[0].parts if part.name == PARTS[2]]
+    assert (part.weighed[0].holds, part.holds) == (False, None)
+    assert part.weighed[0].p_value >= 1 / 120
+    assert judgement.verdicts[-1].verdict == "inconclusive"
 
 
 @pytest.mark.parametrize("planted", [{"runs": 1}, {"spread": 3.0}, {"diverged": range(RUNS)}, {"snapshots": False}])
@@ -216,7 +227,7 @@ def test_a_diverged_run_is_left_out_with_its_pair() -> None:
     assert holds(judgement) == dict.fromkeys(PARTS, True)
     (named,) = [n for n in judgement.estimates if n.measure == "landscape_width"]
     assert named.estimate.n_runs == RUNS - 2
-    assert named.estimate.degrees == 1
+    assert named.estimate.degrees == RUNS // 2 - 2
 
 
 def test_bad_points_are_those_above_half_of_the_initial_loss() -> None:

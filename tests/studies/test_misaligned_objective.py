@@ -17,7 +17,7 @@ from varbench.studies.judge import judge
 from varbench.studies.request import Request
 from varbench.training.moments import snapshot_steps
 
-RUNS = 6
+RUNS = 12
 DATA = load("digits")
 STEPS = np.array(snapshot_steps(13, steps=120))
 Y = DATA.y_test
@@ -135,7 +135,7 @@ def test_a_small_run_is_trained_and_judged(tmp_path):
     assert [c["condition"] for c in analysis["conditions"]] == [
         f"misaligned-digits-{word}" for word in ("narrow", "wide", "control")
     ]
-    assert [chart["name"] for chart in analysis["charts"]] == ["scores", "gap"]
+    assert [chart["name"] for chart in analysis["charts"]][:2] == ["scores", "gap"]
     rows = [r for r in analysis["estimates"] if r["measure"] == "misaligned_true" and r["at"] == 60.0]
     accuracy = {r["condition"]: r["value"] for r in analysis["estimates"] if r["measure"] == "accuracy"}
     assert {r["condition"]: r["value"] for r in rows} == pytest.approx(accuracy)

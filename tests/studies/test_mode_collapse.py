@@ -17,6 +17,8 @@ from varbench.studies.request import Request, command_line
 from varbench.studies.study import Verdict
 
 RUNS, CHECKS, SAMPLES = 12, 3, 2500
+MANY = 32
+"""Seeds of which none differs by no accident."""
 
 
 def counted(kept: np.ndarray) -> np.ndarray:
@@ -70,7 +72,7 @@ def test_few_modes_others_with_every_seed_at_one_loss_is_collapse():
 
 
 def test_gans_that_keep_all_modes_contradict_the_claim():
-    verdict, judgement = decided(kept=np.ones((RUNS, 8)))
+    verdict, judgement = decided(kept=np.ones((MANY, 8)))
     assert verdict.verdict == "contradicted"
     assert part("modes are lost", verdict) is False
     assert part("seeds differ", verdict) is False
@@ -91,15 +93,37 @@ def test_losses_just_apart_are_not_sure_among_the_numbers_of_the_study():
 
 
 def test_seeds_that_all_lose_the_same_modes_contradict_it():
-    verdict, judgement = decided(kept=np.tile(np.arange(8) < 3, (RUNS, 1)))
+    verdict, judgement = decided(kept=np.tile(np.arange(8) < 3, (MANY, 1)))
     assert verdict.verdict == "contradicted"
     assert (part("modes are lost", verdict), part("seeds differ", verdict)) == (True, False)
     assert judgement.number.startswith("0 % ")
 
 
 def test_sets_that_change_in_other_samples_of_one_seed_are_no_difference_of_seeds():
-    verdict, _ = decided(kept=sets(), again=sets()[::-1])
+    verdict, _ = decided(kept=sets(MANY), again=sets(MANY)[::-1])
     assert part("seeds differ", verdict) is False
+    assert part("seeds differ", decided(kept=sets(6), again=sets(6)[::-1])[0]) is None
+
+
+@pytest.mark.parametrize("changed", [0, 3, 9, RUNS])
+def test_the_share_of_pairs_that_differ_stays_a_share(changed: int) -> None:
+    again = np.where(np.arange(RUNS)[:, None] < changed, sets()[::-1], sets())
+    (found,) = (n.estimate for n in decided(kept=sets(), again=again)[1].estimates if n.measure == "other_modes")
+    assert 0.0 <= found.low <= found.value <= found.high <= 1.0
+    assert found.low < found.high
+
+
+def test_it_is_told_whether_the_loss_goes_with_the_modes() -> None:
+    kept = sets()
+    count = kept.sum(1)
+    verdict, judgement = decided(kept=kept, losses=0.6 + 0.01 * count)
+    pairs = int((count[:, None] > count[None]).sum())
+    assert f"In {pairs} of the {pairs} pairs of seeds" in verdict.parts[2].text
+    assert f"In {pairs} of the {pairs} pairs" in judgement.charts[-1].caption
+    (rank,) = (n.estimate for n in judgement.estimates if n.measure == "modes_loss_rank")
+    assert rank.value == pytest.approx(pairs / (RUNS * (RUNS - 1) / 2))
+    assert f"In 0 of the {pairs} pairs" in decided(kept=kept, losses=0.6 - 0.01 * count)[0].parts[2].text
+    assert "equally many" in decided(kept=np.ones((RUNS, 8)))[0].parts[2].text
 
 
 def test_losses_far_apart_contradict_it():

@@ -69,8 +69,37 @@ def test_an_interval_ends_at_its_threshold_with_half_of_the_rest_as_p():
     assert number("x", -0.01, 0.01).p_value == pytest.approx(0.025)
     assert number("x", 0.01, 0.01).p_value == pytest.approx(0.975)
     assert number("x", None).p_value is None
-    assert number("x", 0.0, 0.0).p_value == 0.0
-    assert number("x", 0.1, 0.0).p_value == 1.0
+
+
+@pytest.mark.parametrize("runs", [2, 3, 6, 7, 12])
+@pytest.mark.parametrize("half", [0.0, 1e-17])
+def test_runs_that_are_all_alike_are_no_certainty(runs, half):
+    """The sign test: however equal they are, p is 2^(1 − n) and not 0."""
+    fails = Weighed(interval(-0.1, half, runs=runs), "above", 0.0)
+    held = Weighed(interval(0.1, half, runs=runs), "above", 0.0)
+    assert fails.p_value == pytest.approx(0.5 ** (runs - 1))
+    assert held.p_value == pytest.approx(1 - 0.5 ** (runs - 1))
+    assert (fails.holds, held.holds) == ((False, True) if runs >= 7 else (None, None))
+    assert abs(fails.clearness) < float("inf")
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.5), (0.5, 0.25, 0.25), (0.4, 0.3, 0.3)])
+def test_the_sign_test_bounds_how_often_runs_are_all_alike(shares):
+    """Outcomes of which none has more than half of the runs."""
+    runs, repetitions = 5, 20_000
+    outcomes = np.random.default_rng(3).choice(len(shares), size=(repetitions, runs), p=shares)
+    alike = (outcomes == outcomes[:, :1]).all(axis=1).mean()
+    p = Weighed(interval(-0.1, 0.0, runs=runs), "above", 0.0).p_value
+    assert alike < p + 0.005
+    if len(shares) == 2:
+        assert alike > p - 0.005
+
+
+def test_many_numbers_are_not_outweighed_by_one_without_width():
+    same = weigh("same", Weighed(interval(-0.1, 0.0, runs=8), "above", 0.0, "same"), "")
+    assert one(same)[-1].verdict == "contradicted"
+    assert one(same, *(alone(f"held {i}", 1.0) for i in range(20)))[-1].verdict == "inconclusive"
+    assert deciding(one(same, alone("clear", -1.0))) == "clear"
 
 
 @pytest.mark.parametrize(
@@ -80,7 +109,7 @@ def test_an_interval_ends_at_its_threshold_with_half_of_the_rest_as_p():
         ([alone("held", 0.1), alone("fails", -0.2), alone("fails clearly", -3.0)], "fails clearly"),
         ([alone("held", 0.1), alone("unsure", 0.005), alone("unmeasured", None)], "unsure"),
         ([alone("held", 0.1), alone("unmeasured", None)], ""),
-        ([alone("fails", -9.0), alone("sure", -1.0, 0.0)], "sure"),
+        ([alone("fails", -9.0), alone("without width", -1.0, 0.0)], "fails"),
         ([alone("unmeasured", None)], ""),
         ([], ""),
     ],

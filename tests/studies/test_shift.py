@@ -17,7 +17,7 @@ from varbench.studies.execute import execute, jobs_of
 from varbench.studies.judge import judge
 from varbench.studies.request import Request
 
-RUNS = 8
+RUNS = 12
 DATA = load("digits")
 Y = DATA.y_test
 
@@ -130,7 +130,7 @@ def test_a_layer_that_holds_the_factor_shows_it_everywhere():
 
 
 def test_one_narrow_failure_among_the_numbers_decides_nothing():
-    judgement = judged(errors=(0.02, 0.0185, 0.1, 0.2, 0.5))
+    judgement = judged(errors=(0.02, 0.019, 0.1, 0.2, 0.5))
     (part,) = [p for p in judgement.verdicts[0].parts if p.name == "disagreement rises with the noise"]
     assert part.weighed[0].holds is False
     assert part.holds is None
@@ -191,7 +191,7 @@ def test_a_small_run_is_trained_and_judged(tmp_path):
     asked = Request((STUDY,), "smoke", runs=3, overrides={"steps": 60})
     execute(asked, jobs_of(asked, tmp_path / "run"), tmp_path / "run", command="varbench run shift")
     analysis = judge(tmp_path / "run")
-    assert [chart["name"] for chart in analysis["charts"]] == ["probe", "noise", "spread"]
+    assert [chart["name"] for chart in analysis["charts"]][:3] == ["probe", "noise", "spread"]
     found = {(r["measure"], r["at"], r["condition"]): r["value"] for r in analysis["estimates"]}
     assert found["shift_accuracy", 0.0, "digits-mlp"] == pytest.approx(found["accuracy", None, "digits-mlp"])
     assert found["shift_disagreement", 0.0, "digits-mlp"] == pytest.approx(found["disagreement", None, "digits-mlp"])

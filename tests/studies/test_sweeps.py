@@ -70,7 +70,10 @@ def test_shares_are_of_the_mean_over_pairs_and_may_be_zero() -> None:
     left = [np.delete(values, r).mean() / apart(np.delete(whole, r, 0)) for r in range(6)]
     assert found.high - found.value == pytest.approx(stats.t.ppf(0.975, 5) * np.sqrt(5 * np.var(left)))
     none = sweeps.disagreement_share(0 * whole, whole, classes=3)
-    assert (none.value, none.low, none.high) == (0.0, 0.0, 0.0)
+    assert (none.value, none.low) == (0.0, 0.0)
+    assert (1 - none.high) ** 3 == pytest.approx(0.025)  # none of three pairs that share no run
+    none = sweeps.share_of_pairs(np.zeros(6), sweeps.disagreement_sums(whole, classes=3), n_examples=40)
+    assert (1 - none.high) ** 6 == pytest.approx(0.025)
     assert sweeps.disagreement_share(whole, 0 * whole, classes=3).value is None
 
 

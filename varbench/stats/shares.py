@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
@@ -12,8 +13,45 @@ from varbench.stats.jackknife import TOO_FEW, jackknife_variance
 from varbench.stats.mean import half_width
 
 METHOD = "jackknife over runs, log-odds"
+NONE = "Clopper–Pearson for half as many pairs as runs"
 EDGE = 1e-12
 """A share closer to 0 or 1 counts as so far away: log-odds stay finite."""
+
+
+def none_bound(n_units: float, *, level: float) -> float:
+    """Largest share that none of n independent units still allows: 1 − ((1 − level)/2)^(1/n), about 3.7/n at 95 %.
+
+    The upper end of the interval of Clopper and Pearson at 0 of n, whose one-sided form is the rule of three. It
+    bounds the mean of any quantity in [0, 1] that is 0 in all units, because such a mean is at most the share of units
+    in which it is not. For pairs of R runs n is R/2: runs that are all alike have Σ pₖᴿ ≤ (Σ pₖ²)^(R/2), and
+    1 − Σ pₖ² is the share of pairs that are not.
+
+    Args:
+        n_units: More than 0; runs over 2 for pairs of runs.
+        level: Nominal coverage of the two-sided interval.
+
+    Source: Clopper & Pearson 1934, Biometrika 26, 404–413; Hanley & Lippman-Hand 1983, JAMA 249, 1743–1745.
+    """
+    return float(1.0 - ((1.0 - level) / 2.0) ** (1.0 / n_units))
+
+
+def pair_share_estimate(value: float, left_out: Float[np.ndarray, " R"], *, level: float) -> Estimate:
+    """A share of pairs of runs, with the interval of `share_estimate`, and at 0 and 1 that of R/2 independent pairs.
+
+    Args:
+        value: The share among all pairs, in [0, 1].
+        left_out: The share without the pairs of run r, for every r; NaN where it is not defined.
+        level: Nominal coverage.
+
+    Returns:
+        A value without an interval for R < 3.
+    """
+    found = share_estimate(value, left_out, level=level)
+    if found.value is None or found.low is None or 0.0 < value < 1.0:
+        return found
+    end = none_bound(len(left_out) / 2, level=level)
+    low, high = (0.0, max(end, found.high or 0.0)) if value <= 0.0 else (min(1.0 - end, found.low), 1.0)
+    return replace(found, low=low, high=high, method=NONE)
 
 
 def share_estimate(value: float, left_out: Float[np.ndarray, " R"], *, level: float) -> Estimate:

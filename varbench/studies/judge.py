@@ -20,6 +20,7 @@ from varbench.keys import SOURCES
 from varbench.probes import TrainedNetworks
 from varbench.stats.estimate import Estimate
 from varbench.store import PopulationStore
+from varbench.studies.decided_chart import with_deciding_chart
 from varbench.studies.designs import identical_in, identical_in_experiment, together_told, varied_in
 from varbench.studies.experiments import made_where, read_experiment
 from varbench.studies.moment import Moment
@@ -75,7 +76,9 @@ def judge(out: Path, *, listen: Callable[[Moment], None] = lambda moment: None) 
         return Evidence(plan, populations[plan.name], _estimates(plan, plans, populations, stores))
 
     def judged(study: Study) -> Judgement:
-        return study.judge({name: evidence[name] for name in owned[study.name]}, experiments[study.name])
+        found = study.judge({name: evidence[name] for name in owned[study.name]}, experiments[study.name])
+        labels = {name: plans[name].label for name in owned[study.name]}
+        return with_deciding_chart(found, labels | {e.name: e.label for e in request.experiments(study)})
 
     evidence, judgements = dict[str, Evidence](), dict[str, Judgement]()
     for done, (plan, waiting) in enumerate(side_by_side(measured, tuple(plans.values()))):

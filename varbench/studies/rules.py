@@ -10,8 +10,11 @@ from varbench.stats.multiple import holm
 from varbench.studies.study import Answer, Part, Verdict
 from varbench.studies.weighed import Weighed
 
-HOLM = "A part fails only where it still does after Holm's correction over all numbers that the rule weighs."
-"""What the rule of every study says of its parts; see `confirmed`."""
+HOLM = (
+    "A part fails only where it still does after Holm's correction over all numbers that the rule weighs. Where runs "
+    "are all alike and an interval has no width, the sign test stands for it."
+)
+"""What the rule of every study says of its parts; see `confirmed` and `Weighed`."""
 
 
 def above(estimate: Estimate, threshold: float) -> bool | None:
@@ -130,7 +133,13 @@ def confirmed(parts: Mapping[str, Sequence[Part]]) -> dict[str, tuple[Part, ...]
 
 
 def deciding(verdicts: Sequence[Verdict]) -> str:
-    """The words of the number that decided a study, with its limit; empty where none was weighed.
+    """The words of the number that decided a study, with its limit; empty where none was weighed."""
+    found = deciding_number(verdicts)
+    return "" if found is None else with_limit(found)
+
+
+def deciding_number(verdicts: Sequence[Verdict]) -> Weighed | None:
+    """The number that decided a study; None where none was weighed.
 
     Among the recipes whose verdict is that of the whole: the clearest number of the parts that failed; where none
     failed, the least clear of the parts that cannot be told, or of all: the others would have to move farther to
@@ -140,12 +149,13 @@ def deciding(verdicts: Sequence[Verdict]) -> str:
     parts = [part for v in verdicts if v.condition is not None and v.verdict == whole for part in v.parts]
     failed = [w for part in parts if part.holds is False for w in part.weighed if w.holds is False]
     if failed:
-        return _with_limit(max(failed, key=lambda w: w.clearness))
+        return max(failed, key=lambda w: w.clearness)
     unsure = [part for part in parts if part.holds is None]
     numbers = [w for part in unsure or parts for w in part.weighed if not (unsure and w.holds)]
     found = [w for w in numbers if w.estimate.value is not None and not w.gated]
-    return _with_limit(max(found, key=lambda w: w.clearness)) if found else ""
+    return max(found, key=lambda w: w.clearness, default=None)
 
 
-def _with_limit(w: Weighed) -> str:
+def with_limit(w: Weighed) -> str:
+    """Its words and what was claimed of it."""
     return f"{w.words}; claimed: {w.side} {w.limit}" if w.limit else w.words

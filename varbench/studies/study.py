@@ -224,7 +224,7 @@ class Anchor:
         published: The number, on the measure's scale.
         tolerance: How far ours may be from it.
         source: Citation.
-        note: Which variant of the number.
+        note: Which variant of the number, and why the tolerance is what it is; it stands beside the number.
     """
 
     data: str

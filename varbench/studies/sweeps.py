@@ -22,8 +22,10 @@ from varbench.stats.jackknife import (
     ratio_left_out,
 )
 from varbench.stats.mean import mean_estimate
+from varbench.stats.shares import none_bound
 
 MID_P = "mid-p binomial over runs"
+NO_FLIPS = "Clopper–Pearson for none of {:g} independent pairs"
 ALL_AGREE = "a ratio of disagreements needs two runs in each condition that disagree somewhere"
 
 NOTHING_TO_SHARE = "there are no two runs apart from each other to hold this against"
@@ -108,11 +110,14 @@ def disagreement_ratio(first: Int[np.ndarray, "R E"], second: Int[np.ndarray, "R
 def disagreement_share(first: Int[np.ndarray, "R E"], whole: Int[np.ndarray, "R E"], *, classes: int) -> Estimate:
     """Disagreement of the first condition over that of the second, runs of the same place left out together.
 
-    Unlike `disagreement_ratio` it may be 0; no value where the runs of the second all agree.
+    Unlike `disagreement_ratio` it may be 0; no value where the runs of the second all agree. Runs of the first that all
+    agree have the upper end that R/2 independent pairs without a flip allow (`none_bound`), if a pair that does differ
+    differs as much as two of the second at most.
     """
     sums = disagreement_sums(first, classes=classes)
     below = disagreement_sums(whole, classes=classes)
-    return _share(pair_mean(sums), pair_mean_left_out(sums), below, n_examples=whole.shape[1])
+    pairs = len(first) / 2
+    return _share(pair_mean(sums), pair_mean_left_out(sums), below, pairs=pairs, n_examples=whole.shape[1])
 
 
 def share_of_pairs(
@@ -120,28 +125,38 @@ def share_of_pairs(
 ) -> Estimate:
     """Mean distance of each run from its like elsewhere, over that of two runs; each run is left out of both.
 
+    Where no run differs from its like the upper end is that of `disagreement_share`, with R pairs.
+
     Args:
         values: Of run r from its like.
         sums: Σ_{s≠r} D_rs of the runs themselves.
         n_examples: Test examples behind each distance, or None.
     """
     value = float(values.mean()) if len(values) else math.nan
-    return _share(value, mean_left_out(values), sums, n_examples=n_examples)
+    return _share(value, mean_left_out(values), sums, pairs=len(values), n_examples=n_examples)
 
 
 def _share(
-    value: float, left_out: Float[np.ndarray, " R"], sums: Float[np.ndarray, " R"], *, n_examples: int | None
+    value: float,
+    left_out: Float[np.ndarray, " R"],
+    sums: Float[np.ndarray, " R"],
+    *,
+    pairs: float,
+    n_examples: int | None,
 ) -> Estimate:
     below = pair_mean(sums)
     if not below > 0:
         return missing(NOTHING_TO_SHARE, level=LEVEL, n_runs=len(sums), n_examples=n_examples)
-    return jackknife_estimate(
+    found = jackknife_estimate(
         value / below,
         ratio_left_out(left_out, pair_mean_left_out(sums)),
         level=LEVEL,
         n_examples=n_examples,
         bounds=(0.0, math.inf),
     )
+    if found.high == 0.0:
+        return dataclasses.replace(found, high=none_bound(pairs, level=LEVEL), method=NO_FLIPS.format(pairs))
+    return found
 
 
 def disagreement_sums(labels: Int[np.ndarray, "R E"], *, classes: int) -> Float[np.ndarray, " R"]:

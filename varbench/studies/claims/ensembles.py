@@ -72,9 +72,9 @@ def _parts(e: Evidence) -> tuple[Part, ...]:
         weigh(
             "ensembles disagree less",
             Weighed(change, "below", 0.0, disagree, "0 pp"),
-            f"Two single runs disagree on {percent(e.get('disagreement'))} of the test examples, two ensembles of "
-            f"{size} other runs each on {percent(of_size(e, 'ensemble_disagreement', size))}: a change of "
-            f"{_points(change)}.",
+            f"Two single runs disagree on {percent(e.get('disagreement'))} of the test examples. Two ensembles of "
+            f"{size} runs each, none in both, disagree on {percent(of_size(e, 'ensemble_disagreement', size))}. That "
+            f"is a change of {_points(change)}.",
         ),
         weigh(
             "no less accurate",
@@ -85,13 +85,14 @@ def _parts(e: Evidence) -> tuple[Part, ...]:
                 f"{_points(gain)} accuracy with ensembles of {size} ({e.plan.label})",
                 f"−{100 * LOST:g} pp",
             ),
-            f"The accuracy of an ensemble of {size} is that of its members on average and {_points(gain)}.",
+            f"The accuracy of an ensemble of {size} differs from the mean accuracy of its members by {_points(gain)}.",
         ),
         weigh(
             "weights do not average",
             Weighed(average, "below", 0.0, lost, "0 pp"),
-            f"One network with the average weights of {size} runs has {percent(of_size(e, 'soup_accuracy', size))} "
-            f"accuracy, a change of {_points(average)} against single runs.",
+            f"One network with the average of the weights of {size} runs is right on "
+            f"{percent(of_size(e, 'soup_accuracy', size))} of the test examples, single runs on "
+            f"{percent(e.get('accuracy'))}. That is a change of {_points(average)}.",
         ),
     )
 
@@ -228,8 +229,8 @@ def _headline(mains: Sequence[Evidence]) -> str:
     calm, average = fell("disagreement", "ensemble_disagreement", 1), fell("accuracy", "soup_accuracy", 0)
     if not calm:
         return "No population has runs enough to compare ensembles."
-    text = f"Averaging the predictions of several runs takes the disagreement with the next training {', '.join(calm)}"
-    return f"{text}; averaging their weights takes accuracy {', '.join(average)}." if average else f"{text}."
+    text = f"Averaging the predictions of several runs takes the disagreement of two trainings {', '.join(calm)}."
+    return f"{text} Averaging their weights takes the accuracy {', '.join(average)}." if average else text
 
 
 STUDY = Study(
@@ -244,26 +245,28 @@ STUDY = Study(
         "2022, arXiv 2209.04836; Wortsman et al. 2022, arXiv 2203.05482"
     ),
     rule=(
-        f"For each recipe, with M = {MEMBERS} runs (or the largest smaller power of 2 for which there are intervals): "
-        "(1) two ensembles of M without a run in common disagree less than two single runs, that is the difference "
-        f"lies below 0; (2) the accuracy of an ensemble of M less that of its members lies above −{100 * LOST:g} pp; "
-        "(3) one network with the raw average of the weights of M runs has lower accuracy than single runs, that is "
-        "the difference lies below 0; each with the whole 95 % interval over runs. All three: supported. One wholly "
-        "on the other side: contradicted. Otherwise inconclusive. The claim is supported if every recipe supports it, "
-        f"and contradicted if one contradicts it. {HOLM}"
+        f"The rule looks at averages of M = {MEMBERS} runs (or the largest smaller power of 2 for which there are "
+        "intervals). For each recipe, with whole 95 % intervals over runs: (1) Two ensembles without a run in common "
+        "disagree less than two single runs: the difference lies below 0. (2) An ensemble is no less accurate than its "
+        f"members on average: the difference lies above −{100 * LOST:g} pp. (3) One network with the average of the "
+        "runs' weights, as they are, is less accurate than single runs: the difference lies below 0. All three: "
+        "supported. One wholly on the other side: contradicted. Otherwise inconclusive. The claim is supported if "
+        f"every recipe supports it, and contradicted if one contradicts it. {HOLM}"
     ),
     meaning=(
-        "Where predictions must not flip at the next retraining, average the predictions of several runs: the price "
-        "is M trainings and M forward passes. Disagreement falls with M and does not reach 0, so measure what is left. "
-        "Weights of runs that were trained apart are not to be averaged."
+        "Where predictions must not flip at the next retraining, average the predictions of several runs. The price is "
+        "M trainings and M forward passes. Disagreement falls with M and does not reach 0, so measure what is left. Do "
+        "not average the weights of runs that were trained apart."
     ),
     limits=(
-        "In the differences (1) and (3) single runs and averages are made of the same runs, and the two intervals are "
-        "combined as if they were independent. That is conservative where both rise and fall together with the runs, "
-        "as two disagreements do. Stability is against retraining on the same task, not against other data. Averages "
-        "of weights are those of runs with initializations of their own: runs that start from the same trained network "
-        "can often be averaged (model soups), and alignment by weight matching, shown beside, decides nothing here. An "
-        "average of weights is estimated on disjoint groups of runs, so that its interval is wide."
+        "The differences (1) and (3) are between single runs and averages of the same runs, but their two intervals "
+        "are combined as if they came from other runs. That makes the interval too wide where both rise and fall "
+        "together, as two disagreements do. Stability means here: against retraining on the same task, not against "
+        "other data. "
+        "The weights that are averaged come from other initializations. Runs that start from the same trained network "
+        "can often be averaged (model soups). Alignment of the units before averaging is shown beside and decides "
+        "nothing. Averages of weights are made of groups that share no run, of which there are few: their intervals "
+        "are wide."
     ),
     cases=main_cases,
     plan=_plan,

@@ -233,6 +233,8 @@ def _parts(one: Found) -> list[Part]:
         if source != "width":
             words = f"{percent(share, digits=0)} of all flips come back with {WORDS[source]} ({one.label})"
             text = f"With {WORDS[source]}, two runs disagree {told(share, digits=2)} times as much as with all sources."
+            if share.value == 0.0:
+                text = f"{text} None of the {share.n_runs} runs predicts otherwise; the upper end is what that allows."
             parts.append(weigh(WORDS[source], Weighed(share, "above", HALF, words, half), text))
     at = dict(one.interaction)
     if not at:
@@ -330,7 +332,8 @@ STUDY = Study(
     rule=(
         "For each recipe, after the last step, with 95 % intervals: (1) runs that differ in one source alone, for each "
         "source that the recipe has, and (2) runs that differ in one ULP of one initial weight alone, disagree at "
-        f"least {HALF:g} times as much as runs that differ in all sources (jackknife over matched runs of the ratio); "
+        f"least {HALF:g} times as much as runs that differ in all sources (jackknife over matched runs of the ratio; "
+        "where no prediction differs, the upper end for none of half as many pairs as runs, by Clopper and Pearson); "
         "(3) init crossed with order, their interaction brings more than half of the disagreement of unrelated runs "
         "(variance components of the predictions); and (4) its share has grown since the snapshot nearest to a "
         f"{SHORT}th of the steps. Each with its whole interval: supported. One wholly on the other side: contradicted. "
@@ -344,12 +347,16 @@ STUDY = Study(
     ),
     limits=(
         "Small networks, Adam at a constant rate; the short training is a moment of the long one, which under a "
-        "constant rate is the same as stopping there. Runs that differ in one source alone share one level of each "
-        "other source, so their intervals speak of that level; the crossed runs, of other levels, do not have this "
-        "limit. The interval of the change in (4) takes both ends as independent, which makes it too wide. Dropout and "
+        "constant rate is the same as stopping there. The interval where no prediction differs was revised after the "
+        "first results: it had no width, as the jackknife of runs that are all alike has none; it takes two runs that "
+        "one source sets apart to differ as much as any two at most. Runs that differ in one source alone share one "
+        "level of each other source, so their intervals speak of that level; the crossed runs, of other levels, do not "
+        "have this limit. The interval of the change in (4) takes both ends as independent, which makes it too wide. "
+        "Dropout and "
         "resampled data are sources of these recipes that the published experiment did not have; its numbers are of "
         "other data and a far larger model, trained longer."
     ),
+    revised=True,
     cases=_cases,
     plan=_plan,
     judge=_judge,

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import TypeAlias
 
 from varbench.analysis.charts import Chart, series
 from varbench.stats.estimate import Estimate
 from varbench.studies.claims.feedback.numbers import Along
 from varbench.studies.rules import percent, told
+
+Row: TypeAlias = list[tuple[int, Estimate]]
+"""(generation, estimate) in order."""
 
 WORDS = {
     "own": "own labels",
@@ -35,14 +40,36 @@ def diversity_chart(along: Mapping[str, Along]) -> Chart:
     return _chart("diversity", "Classes in use", "effective number of predicted classes", "none", shown)
 
 
-def drift_chart(along: Mapping[str, Along]) -> Chart:
-    """Disagreement between lineages on own and true labels, and churn on own labels."""
-    lines = []
-    for label, found in list(along.items())[:SHOWN]:
-        lines.append((f"{label}, lineages, own labels", found["feedback_disagreement", "own"]))
-        lines.append((f"{label}, lineages, true labels", found["feedback_disagreement", "true"]))
-        lines.append((f"{label}, churn, own labels", found["feedback_churn", "own"]))
-    return _chart("drift", "Drift", "test predictions that differ", "fraction", lines)
+def drift_charts(along: Mapping[str, Along], moving: Mapping[str, Mapping[str, Row]]) -> tuple[Chart, ...]:
+    """How far each lineage has moved from its start, how far lineages lie apart, and what the last retraining changed.
+
+    Each on own labels and on true ones, the control.
+
+    Args:
+        along: Label → measures along generations.
+        moving: Label → "own", "true" and their difference "excess" → what changed since generation 0.
+    """
+    words = {"own": SHORT["own"], "true": SHORT["true"], "excess": "own less true labels"}
+    moved = [(f"{label}, {words[w]}", moving[label][w]) for label in list(along)[:SHOWN] for w in words]
+    apart = _lines(along, "feedback_disagreement", ("own", "true"))
+    churn = _lines(along, "feedback_churn", ("own", "true"))
+    since = _chart("moved", "Drift of each lineage", "test predictions changed since generation 0", "fraction", moved)
+    ends = "; ".join(
+        f"{label}: {percent(row['own'][-1][1])} on own labels, {percent(row['true'][-1][1])} on true ones, "
+        f"a difference of {told(row['excess'][-1][1], scale=100, unit='pp')}"
+        for label, row in moving.items()
+        if row["own"]
+    )
+    return (
+        replace(
+            since,
+            reference=0.0,
+            reference_label="no more than on true labels",
+            caption=f"Both start from the same model. In the last generation: {ends}.",
+        ),
+        _chart("drift", "Drift of lineages apart", "test predictions on which two lineages differ", "fraction", apart),
+        _chart("churn", "What the last retraining changed", "test predictions that differ", "fraction", churn),
+    )
 
 
 def truth_chart(along: Mapping[str, Along], references: Mapping[str, Estimate]) -> Chart:
@@ -85,9 +112,7 @@ def headline(along: Mapping[str, Along]) -> str:
     return f"{'. '.join(lines)}."
 
 
-def _lines(
-    along: Mapping[str, Along], measure: str, teachers: tuple[str, ...]
-) -> list[tuple[str, list[tuple[int, Estimate]]]]:
+def _lines(along: Mapping[str, Along], measure: str, teachers: tuple[str, ...]) -> list[tuple[str, Row]]:
     return [
         (f"{label}, {SHORT[teacher]}", found[measure, teacher])
         for label, found in list(along.items())[:SHOWN]
@@ -95,9 +120,7 @@ def _lines(
     ]
 
 
-def _chart(
-    name: str, title: str, y_label: str, unit: str, lines: list[tuple[str, list[tuple[int, Estimate]]]]
-) -> Chart:
+def _chart(name: str, title: str, y_label: str, unit: str, lines: list[tuple[str, Row]]) -> Chart:
     def written(estimate: Estimate) -> str:
         return percent(estimate) if unit == "fraction" else told(estimate, digits=2)
 

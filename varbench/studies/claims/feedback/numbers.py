@@ -62,9 +62,24 @@ class Lineages:
         """Share of the predictions that differ from the generation before."""
         return paired_churn(self.of(teacher, generation - 1), self.of(teacher, generation), self.labels).changed
 
-    def moved(self, teacher: str) -> Float[np.ndarray, " L"]:
-        """Share of the predictions of the last generation that differ from generation 0."""
-        return paired_churn(self.of(teacher, 0), self.of(teacher, self.generations), self.labels).changed
+    def moved(self, teacher: str, generation: int) -> Float[np.ndarray, " L"]:
+        """Share of the predictions of a generation that differ from generation 0."""
+        return paired_churn(self.of(teacher, 0), self.of(teacher, generation), self.labels).changed
+
+    def moved_excess(self, generation: int) -> Estimate:
+        """How much more has changed since generation 0 on own labels than on true ones, lineages matched."""
+        on_true, on_own = self.moved("true", generation), self.moved("own", generation)
+        return change(on_true, on_own, n_examples=len(self.labels), bounds=DIFFERENCE)
+
+    def moving(self) -> dict[str, list[tuple[int, Estimate]]]:
+        """What has changed since generation 0, on own and on true labels and the first less the second."""
+        rows: dict[str, list[tuple[int, Estimate]]] = {"own": [], "true": [], "excess": []}
+        for g in range(1, self.generations + 1):
+            for teacher in ("own", "true"):
+                moved = over_runs(self.moved(teacher, g), n_examples=len(self.labels), bounds=FRACTION)
+                rows[teacher].append((g, moved))
+            rows["excess"].append((g, self.moved_excess(g)))
+        return rows
 
     def in_use(self, teacher: str, generation: int) -> Float[np.ndarray, " L"]:
         """Effective number of classes predicted."""
@@ -85,7 +100,7 @@ class Lineages:
                     "truth": over_runs(self.truth[g, place], bounds=FRACTION),
                 }
                 if g == self.generations:
-                    row["moved"] = over_runs(self.moved(teacher), n_examples=examples, bounds=FRACTION)
+                    row["moved"] = over_runs(self.moved(teacher, g), n_examples=examples, bounds=FRACTION)
                 if g:
                     row["churn"] = over_runs(self.churn(teacher, g), n_examples=examples, bounds=FRACTION)
                 for measure, estimate in row.items():
@@ -103,9 +118,7 @@ class Lineages:
             "feedback_disagreement_ratio": disagreement_ratio(
                 self.of("true", last), self.of("own", last), classes=self.classes
             ),
-            "feedback_moved_excess": change(
-                self.moved("true"), self.moved("own"), n_examples=examples, bounds=DIFFERENCE
-            ),
+            "feedback_moved_excess": self.moved_excess(last),
         }
 
 

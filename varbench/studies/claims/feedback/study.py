@@ -10,7 +10,7 @@ from varbench.stats.estimate import Estimate
 from varbench.studies.claims.feedback.charts import (
     accuracy_chart,
     diversity_chart,
-    drift_chart,
+    drift_charts,
     headline,
     truth_chart,
 )
@@ -138,7 +138,13 @@ def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) 
         ]
     along = {label: lineages.along() for label, (_, lineages) in found.items()}
     references = {label: e.get("accuracy") for label, (e, _) in found.items()}
-    charts = (accuracy_chart(along), diversity_chart(along), drift_chart(along), truth_chart(along, references))
+    moving = {label: lineages.moving() for label, (_, lineages) in found.items()}
+    charts = (
+        accuracy_chart(along),
+        diversity_chart(along),
+        *drift_charts(along, moving),
+        truth_chart(along, references),
+    )
     return Judgement(
         verdicts,
         headline(along),

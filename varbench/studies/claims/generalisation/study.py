@@ -286,7 +286,8 @@ STUDY = Study(
         f"raise the test accuracy of the base (above 0) and raise its training accuracy by less than "
         f"{100 * UNSEEN:g} pp; (3) some narrower network has more test accuracy than the widest (Bonferroni over the "
         "narrower ones; contradicted if none has); (4) Kendall's rank correlation of training and test accuracy, mean "
-        f"over runs, over all recipes of the data set is below {RANKED:g} (jackknife over recipes): a better signal "
+        f"over runs, over all recipes of the data set is below {RANKED:g} (jackknife over recipes; exact where all "
+        "are ordered alike): a better signal "
         "would order three of four pairs rightly. All of them: supported; one on the other side: contradicted; "
         f"otherwise inconclusive. {HOLM}"
     ),

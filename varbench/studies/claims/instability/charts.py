@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from varbench.analysis.charts import Chart, cloud, series
-from varbench.studies.claims.instability.numbers import FACTOR, Measured, digits_told
+from varbench.studies.claims.instability.numbers import FACTOR, GROWN, NEAR, Measured, digits_told
 from varbench.studies.claims.instability.runs import critical_rates, failed, sharpness, stable_rates
-from varbench.studies.rules import told
+from varbench.studies.rules import percent, told
 from varbench.studies.study import Evidence
 from varbench.studies.sweeps import share
 
@@ -86,6 +86,32 @@ def limits_chart(groups: Sequence[Group], measured: Mapping[str, Measured]) -> l
             f"quadratic of that curvature becomes unstable; in units of it runs fail at: {units}.",
         )
     ]
+
+
+def grown_chart(groups: Sequence[Group], measured: Mapping[str, Measured]) -> Chart:
+    """Share of the pairs in which one ULP grows beyond the limit of the rule, at each learning rate of pairs."""
+    rows = {
+        group.label: [
+            (e.plan.recipe.lr, measured[group.label]["instability_grown", str(place)])
+            for place, e in zip(NEAR, group.ulp, strict=True)
+        ]
+        for group in groups[:6]
+    }
+    listed = "; ".join(
+        f"{label}: {', '.join(f'{percent(q)} at {rate:g}' for rate, q in row)}" for label, row in rows.items()
+    )
+    return Chart(
+        name="grown",
+        title=f"Pairs in which one ULP grows more than {GROWN:,.0f}-fold",
+        x_label="learning rate",
+        y_label="share of the pairs that do not fail",
+        unit="fraction",
+        series=tuple(series(label, row) for label, row in rows.items()),
+        log_x=True,
+        reference=0.5,
+        reference_label="half",
+        caption=f"From the first weights to the last. {listed}. The rule judges the one in the middle.",
+    )
 
 
 def separation_chart(groups: Sequence[Group]) -> list[Chart]:

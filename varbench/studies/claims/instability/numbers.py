@@ -82,10 +82,11 @@ def headline(measured: Mapping[str, Measured]) -> str:
     if not measured:
         return "No recipe could be measured."
     lines = [
-        f"{label}: runs fail from a learning rate of {rate_told(found['instability_critical', 'plain'])} on, with half "
-        f"of the inputs × 4 from {rate_told(found['instability_critical', 'scaled'])} on; at {FACTOR ** NEAR[1]:g} "
-        f"times the smallest rate one ULP grows more than {GROWN:,.0f}-fold in "
-        f"{percent(found['instability_grown', str(NEAR[1])], digits=0)} of the pairs that do not fail"
+        f"{label}: runs fail from a learning rate of {rate_told(found['instability_critical', 'plain'])} on; with half "
+        f"of the inputs × 4, from {rate_told(found['instability_critical', 'scaled'])} on. One ULP grows more than "
+        f"{GROWN:,.0f}-fold in {percent(found['instability_grown', str(NEAR[1])], digits=0)} of the pairs at "
+        f"{FACTOR ** NEAR[1]:g} times the smallest rate, and in "
+        f"{percent(found['instability_grown', str(NEAR[2])], digits=0)} at {FACTOR ** NEAR[2]:g} times"
         for label, found in measured.items()
     ]
     return f"{'. '.join(lines)}."

@@ -12,6 +12,7 @@ from varbench.stats.improvement import paired_improvement_estimate
 from varbench.studies.claims.instability.charts import (
     KINDS,
     Group,
+    grown_chart,
     limits_chart,
     separation_chart,
     shares_chart,
@@ -113,7 +114,12 @@ def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) 
         for (measure, kind), estimate in measured[group.label].items():
             place = group.ulp[list(NEAR).index(int(kind))] if kind.isdigit() else getattr(group, kind)[0]
             estimates.append(Named(place.plan.name, measure, None, estimate))
-    charts = (shares_chart(groups), *limits_chart(groups, measured), *separation_chart(groups))
+    charts = (
+        shares_chart(groups),
+        *limits_chart(groups, measured),
+        *((grown_chart(groups, measured),) if groups else ()),
+        *separation_chart(groups),
+    )
     return Judgement(verdicts, headline(measured), deciding(verdicts), tuple(estimates), charts)
 
 
@@ -167,14 +173,14 @@ def _parts(group: Group, measured: Measured) -> list[Part]:
         weigh(
             "the step decides",
             fails,
-            f"At a learning rate of {rates[0]:g} {_both(lowest)} of the runs fail, at {rates[-1]:g} {_both(highest)} "
-            "(data as they are, and half of the inputs × 4).",
+            f"At a learning rate of {rates[0]:g}, {_both(lowest)} of the runs fail. At {rates[-1]:g}, {_both(highest)} "
+            "fail. (The first number is for the data as they are, the second for half of the inputs × 4.)",
         ),
         weigh(
             "conditioning decides",
             Weighed(lower, "above", 0.5, f"{percent(lower)} fail earlier, half of the inputs × 4 ({label})", half),
-            f"With half of the inputs × 4, {percent(lower)} of the runs fail at a lower rate than as they are, ties "
-            f"counted half; the critical rate changes by a factor of {told(size, digits=3)}.",
+            f"With half of the inputs × 4, {percent(lower)} of the runs fail at a lower learning rate than with the "
+            f"data as they are (a tie counts half). The critical rate becomes {told(size, digits=3)} times as large.",
         ),
         weigh(
             "curvature says where",
@@ -182,28 +188,31 @@ def _parts(group: Group, measured: Measured) -> list[Part]:
                 Weighed(match, "above", 1.0 / ALIKE, product, f"1/{ALIKE:g}", ratio=True),
                 Weighed(match, "below", ALIKE, product, f"{ALIKE:g}", ratio=True),
             ],
-            f"Critical rate times curvature at initialization changes by a factor of {told(match, digits=2)}.",
+            "With half of the inputs × 4, the critical rate times the curvature at initialization becomes "
+            f"{told(match, digits=2)} times what it was (1 if the curvature says it all).",
         ),
         weigh(
             "larger steps part faster",
             Weighed(parted, "above", 0.5, f"{percent(parted)} of pairs end farther apart, large steps ({label})", half),
-            f"Among pairs that do not fail, {percent(parted)} end farther apart at {near[-1]:g} than at {near[0]:g}, "
-            f"ties counted half; those apart at both, {factor_told(apart)} times as far.",
+            f"Of the pairs that do not fail, {percent(parted)} end farther apart at a learning rate of {near[-1]:g} "
+            f"than at {near[0]:g} (a tie counts half). Where a pair ends apart at both, the distance at {near[-1]:g} "
+            f"is {factor_told(apart)} times that at {near[0]:g}.",
         ),
         weigh(
             "one ULP grows at a stable rate",
             Weighed(
                 grown, "above", 0.5, f"one ULP grows {GROWN:,.0f}-fold in {percent(grown)} of pairs ({label})", half
             ),
-            f"At {near[1]:g} one ULP grows more than {GROWN:,.0f}-fold in {percent(grown)} of the {grown.n_runs} "
-            f"pairs that do not fail, of {len(group.ulp[1].plan.design) // 3} in all; {gone} "
-            f"end identical, the others {factor_told(growth)} times as far apart as they began.",
+            f"At a learning rate of {near[1]:g}, {grown.n_runs} of {len(group.ulp[1].plan.design) // 3} pairs do not "
+            f"fail. In {percent(grown)} of them one ULP grows more than {GROWN:,.0f}-fold; {gone} end identical. Pairs "
+            f"that end apart are {factor_told(growth)} times as far apart as they began.",
         ),
         Part(
             "the machine repeats itself",
             every([None if q.value is None else q.value == 1.0 for q in same]),
-            f"{' and '.join('unknown' if q.value is None else f'{q.value:.0%}' for q in same)} of the untouched "
-            f"duplicates end with the bits of their base runs ({', '.join(f'{rate:g}' for rate in near)}).",
+            f"At the learning rates {', '.join(f'{rate:g}' for rate in near)}, "
+            f"{', '.join('an unknown share' if q.value is None else f'{q.value:.0%}' for q in same)} of the untouched "
+            "duplicates end with the bits of the run that they repeat.",
         ),
     ]
 
@@ -225,39 +234,41 @@ STUDY = Study(
         "arXiv 2103.04514"
     ),
     rule=(
-        f"SGD with momentum at {RATES} constant learning rates, each {FACTOR:g} times the one before, on the data as "
-        "they are and with every second input multiplied by 4. A run fails if it does not stay finite or its training "
-        "loss ends at or above the entropy of the training labels, which the best constant answer reaches; its "
-        f"critical rate is the lowest at which it fails, and {FACTOR:g} times the largest if it fails at none. For "
-        "each recipe, with 95 % intervals over runs (share of runs: mid-p binomial) or one-ULP pairs: (1) at the "
-        f"smallest rate fewer than {RARE:.0%} fail and at the largest more than {MOST:.0%}, on both data; (2) runs of "
-        "equal levels fail at a lower rate where inputs are multiplied, more often than half of the time; (3) the "
-        "critical rate times λ_max of the training loss at initialization then changes by less than a factor of "
-        f"{ALIKE:g}; (4) of the pairs that do not fail more than half end farther apart at 16 times the smallest rate "
-        f"than at the smallest, ties counted half; (5) at 4 times the smallest rate one ULP grows more than "
-        f"{GROWN:,.0f}-fold from the first weights to the last in more than half of them, those that end identical "
-        "counted as pairs in which it does not; (6) untouched duplicates end with the same bits. All: supported; one "
-        f"with its whole interval on the other side: contradicted; else inconclusive. {HOLM}"
+        f"SGD with momentum at {RATES} constant learning rates, each {FACTOR:g} times the one before. The data are "
+        "taken as they are, and with every second input multiplied by 4. A run fails if it does not stay finite, or if "
+        "its training loss ends at or above the entropy of the training labels, which the best constant answer "
+        f"reaches. Its critical rate is the lowest at which it fails, and {FACTOR:g} times the largest if it fails at "
+        "none. A one-ULP pair is one run twice, with one initial weight moved by one unit in the last place. All "
+        "numbers have 95 % intervals, over runs or pairs (mid-p binomial for shares). For each recipe: (1) at the "
+        f"smallest rate fewer than {RARE:.0%} of the runs fail, and at the largest more than {MOST:.0%}, on both data. "
+        "(2) Where inputs are multiplied, more than half of the runs fail at a lower rate than their like with the "
+        "same levels. (3) The critical rate times λ_max of the training loss at initialization then changes by less "
+        f"than a factor of {ALIKE:g}. (4) Of the pairs that do not fail, more than half end farther apart at 16 times "
+        "the smallest rate than at the smallest, ties counted half. (5) At 4 times the smallest rate, one ULP grows "
+        f"more than {GROWN:,.0f}-fold from the first weights to the last in more than half of them; a pair that ends "
+        "identical is one in which it does not. (6) Untouched duplicates end with the same bits. All of them: "
+        f"supported. One with its whole interval on the other side: contradicted. Otherwise inconclusive. {HOLM}"
     ),
     meaning=(
         "A run that diverges says that the step is too large for the curvature: lower the learning rate, warm it up, "
-        "or bring the inputs to one scale. It is no reason to look for a fault in the hardware: the same bits come "
-        "back. How far rounding alone sends two runs apart depends on the step as well: see the chart for the rate "
-        "from which on it changes the weights, well below the one at which runs fail. There, machines should be "
-        "compared by the spread over runs and not by their weights. (In ResNet-14 on CIFAR-10, another model, other "
-        "data and a long training, one bit ends as far apart as another initialization: Summers and Dinneen 2021.)"
+        "or bring the inputs to one scale. It is no reason to look for a fault in the hardware, for the same bits come "
+        "back. How far rounding alone sends two runs apart depends on the step as well. The chart of the pairs shows "
+        "from which rate on one ULP grows a thousandfold; compare it with the rates at which runs fail. From there on, "
+        "compare two machines by the spread over runs and not by their weights. (In ResNet-14 on CIFAR-10, another "
+        "model, other data and a long training, one bit ends as far apart as another initialization: Summers and "
+        "Dinneen 2021.)"
     ),
     limits=(
-        "Two small networks with rectified units, SGD with momentum 0.9, no warm-up, no clipping, no normalization. "
-        "The critical rate is known on a grid of factors of 2, which intervals do not say. The limit 2(1 + β)/λ is "
-        "that of full-batch descent on a quadratic; λ_max moves during training (up to that limit: Cohen et al.) and "
-        "batches are small, so the two need not be equal, and only the change is judged. The rates were chosen from "
-        "λ_max at initialization, before any run was trained at them. A run that fails may be alive and learn "
-        "later. Multiplying inputs raises the condition number of their covariance and λ_max together. That the claim "
-        "speaks of stable training and its thousandfold was written after the first results; the rule was there "
-        "before. It was revised then: (4) and (5) judged geometric means, in which a pair that ends identical has no "
-        "place; shares of pairs count it. There are 16 pairs instead of 8 since, for none of 8 is too few to "
-        "contradict after the correction."
+        "Two small networks with rectified units, trained by SGD with momentum 0.9, without warm-up, clipping or "
+        "normalization. The critical rate is known on a grid of factors of 2; its interval does not say so. The limit "
+        "2(1 + β)/λ is that of full-batch descent on a quadratic. Here λ_max moves during training (up to that limit: "
+        "Cohen et al.) and batches are small, so that only the change is judged. The rates were chosen from λ_max at "
+        "initialization, before any run was trained at them. A run that fails may be alive and learn later. "
+        "Multiplying inputs raises the condition number of their covariance and λ_max together. What was changed after "
+        "the first results: the claim now speaks of stable training and of its thousandfold, as the rule did before. "
+        "(4) and (5) judged geometric means, in which a pair that ends identical has no place; now they judge shares "
+        "of pairs, which count it. And there are 16 pairs instead of 8, because none of 8 is too few to contradict "
+        "after the correction."
     ),
     revised=True,
     cases=_cases,

@@ -274,7 +274,7 @@ STUDY = Study(
     title="The loss landscape",
     claim=(
         "Where the loss is high its surface curves down more than where it is low, small gradients go with slow "
-        "progress, sharper recipes generalize worse, and many good minima are joined."
+        "progress, sharper recipes generalize worse, full batches among them, and many good minima are joined."
     ),
     citation=(
         "Dauphin et al. 2014, arXiv 1406.2572; Keskar et al. 2017, arXiv 1609.04836, against it Dinh et al. 2017, "
@@ -287,7 +287,10 @@ STUDY = Study(
         f"whose training loss is above {BAD:.0%} of the initial one, the Hessian's share of negative curvature is "
         "larger than at the others, and λ_min is below 0; (2) along a run, Kendall's correlation of the gradient's "
         "norm with the loss lost per step until the next snapshot is above 0; (3) over five recipes, learning rate "
-        "and weight decay up and down, Kendall's correlation of mean λ_max with mean test loss is above 0; (4) at "
+        "and weight decay up and down, Kendall's correlation of mean λ_max with mean test loss is above 0 (where all "
+        "recipes "
+        "are ordered alike the interval is that of Mallows' model, and 0 is left out where the exact permutation test "
+        "rejects); (4) for the recipes about which Keskar et al. say so, full batches against small ones: at "
         "equal steps full batches end with a larger λ_max than small ones (ratio above 1) and more test loss "
         "(above 0); "
         f"(5) wide networks that end below {GOOD:.0%} of the loss of guessing, ln K (others tell nothing), are apart: "
@@ -307,8 +310,10 @@ STUDY = Study(
         "Small networks of one hidden layer, SGD with momentum at a constant rate. Points on the way are no critical "
         "points, so that this does not say that bad points are saddles, as the claim first did; a share of curvature "
         "is no count of eigenvalues. Two parts were revised after their first results: (3) had an interval over runs, "
-        "which five recipes do not bear, and (6) and (7) were judged where (5) was not. Five recipes that are all "
-        "ordered alike have an interval without width. Narrow networks need not end at good minima. Gradient and "
+        "which five recipes do not bear, and (6) and (7) were judged where (5) was not. The claim names full batches "
+        "since then, too; that the rule judges them was there before. Five recipes that are all ordered alike can bear "
+        "out (3) (p = 1/120), but in reverse they cannot contradict it after Holm's correction. Narrow networks need "
+        "not end at good minima. Gradient and "
         "progress both fall with time, which alone makes them agree. The five recipes are no sample of "
         "recipes, and each has "
         "its own training loss, on which λ_max depends. Few steps with full batches: they have not converged. "

@@ -11,15 +11,11 @@ from jaxtyping import Bool, Float, Int
 from varbench.analysis.catalogue.equivalence import ALPHA, MARGIN
 from varbench.analysis.document import LEVEL
 from varbench.measures.modes import kept_modes, mode_kl
+from varbench.stats.concordance import kendall_estimate
 from varbench.stats.equivalence import equivalent_loss
 from varbench.stats.estimate import Estimate, estimate_of
-from varbench.stats.jackknife import (
-    jackknife_estimate,
-    mean_left_out,
-    off_diagonal_row_sums,
-    pair_mean,
-    pair_mean_left_out,
-)
+from varbench.stats.jackknife import mean_left_out, off_diagonal_row_sums, pair_mean, pair_mean_left_out
+from varbench.stats.shares import pair_share_estimate
 from varbench.studies.study import Arrays
 from varbench.studies.sweeps import over_runs
 
@@ -65,6 +61,11 @@ class Coverage:
     def n_modes(self) -> int:
         return self.counts.shape[-1]
 
+    @property
+    def n_whole(self) -> int:
+        """Runs whose density model keeps all modes."""
+        return int(self.kept(LIKELIHOOD).all(-1).sum())
+
     def kept(self, model: int, check: int = -1) -> Bool[np.ndarray, "R K"]:
         """Which modes each run keeps."""
         return kept_modes(self.counts[:, check, model], n_samples=self.n_samples)
@@ -95,18 +96,26 @@ class Coverage:
         return over_runs(mode_kl(self.counts[:, -1, model]), bounds=(0.0, math.log(self.n_modes)))
 
     def other_sets(self) -> Estimate:
-        """Share of pairs of runs that keep different modes, less that of runs that do in other samples of their own."""
+        """Share of pairs of runs that keep different modes, less that of runs that do in other samples of their own.
+
+        0 where runs differ from themselves as often as from one another; the interval is that of a share.
+        """
         sets, again = self.kept(GAME), kept_modes(self.again[:, GAME], n_samples=self.n_samples)
         sums = off_diagonal_row_sums((sets[:, None] != sets[None]).any(-1).astype(float))
         own = (sets != again).any(-1).astype(float)
-        return jackknife_estimate(
-            pair_mean(sums) - (float(own.mean()) if len(own) else math.nan),
-            pair_mean_left_out(sums) - mean_left_out(own),
-            level=LEVEL,
-            n_examples=None,
-            bounds=(-1.0, 1.0),
-            reason="a share of pairs needs at least 2 runs",
-        )
+        value = pair_mean(sums) - (float(own.mean()) if len(own) else math.nan)
+        left_out = pair_mean_left_out(sums) - mean_left_out(own)
+        return pair_share_estimate(float(np.clip(value, 0.0, 1.0)), np.clip(left_out, 0.0, 1.0), level=LEVEL)
+
+    def loss_rank(self) -> Estimate:
+        """Kendall's correlation over runs of the discriminator's loss with the number of modes kept."""
+        return kendall_estimate(self.losses[:, 0], self.kept(GAME).sum(-1).astype(float), level=LEVEL, units="runs")
+
+    def more_with_more_loss(self) -> tuple[int, int]:
+        """Pairs of runs in which the one with more modes has the higher loss, and all of unlike numbers of modes."""
+        loss, kept = self.losses[:, 0], self.kept(GAME).sum(-1)
+        more = kept[:, None] > kept[None]
+        return int((more & (loss[:, None] > loss[None])).sum()), int(more.sum())
 
     def loss_gap(self) -> Estimate:
         """Root-mean-square difference of the discriminator's loss between two runs, with the interval of the test."""
