@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from tests.analysis.populations import population
-from varbench.analysis.catalogue import MEASURES, distributions, ensembles, estimates, pairs, predictions
+from varbench.analysis.catalogue import MEASURES, distributions, ensembles, estimates, pairs
 from varbench.measures.blocks import BLOCK_BYTES
 from varbench.stats.jackknife import incomplete_pair_mean_estimate, pair_mean_estimate
 
-RING = ("js_divergence", "tv_distance", "error_consistency")
+RING = ("js_divergence", "tv_distance")
 
 
 def found(of, *names, key=0):
@@ -20,7 +20,6 @@ def found(of, *names, key=0):
 @pytest.fixture
 def _rings(monkeypatch):
     monkeypatch.setattr(distributions, "MOST_RUNS", 20)
-    monkeypatch.setattr(predictions, "MOST_RUNS", 20)
     monkeypatch.setattr(pairs, "REACH", 8)
 
 

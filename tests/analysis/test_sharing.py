@@ -10,6 +10,7 @@ from varbench.analysis.planning.pilot import pilot_of_population
 from varbench.analysis.population import PopulationArrays
 from varbench.errors import InputError
 from varbench.foreign import analyze
+from varbench.measures.agreement import error_consistency_row_sums
 from varbench.measures.predictions import disagreement_matrix
 from varbench.report.document import read_document
 from varbench.report.gate import failures, parse_gate
@@ -54,6 +55,43 @@ def test_disagreement_is_that_of_pairs_that_share_no_level():
     assert estimate.value > matrix[~np.eye(12, dtype=bool)].mean() + 0.01
     assert "pairs that share none" in estimate.reason  # three levels: no interval
     assert "pairs that share none" in found(population())["disagreement", None].method
+
+
+def kappas(correct, unrelated):
+    """Of the pairs that share no level, and 0 of the others."""
+    pairs = np.zeros(unrelated.shape)
+    for r, s in zip(*np.nonzero(unrelated), strict=True):
+        pairs[r, s] = error_consistency_row_sums(correct[[r, s]])[0]
+    return pairs
+
+
+def test_error_consistency_is_that_of_pairs_that_share_no_level():
+    arrays = population()
+    unrelated = arrays.shared.unrelated
+    expected = matrix_mean(
+        kappas(arrays.correct, unrelated), arrays.shared, level=0.95, n_examples=E, bounds=(-1.0, 1.0)
+    )
+    estimate = found(arrays, names=["error_consistency"])["error_consistency", None]
+    assert estimate.method == expected.method
+    assert (estimate.value, estimate.low, estimate.high) == pytest.approx(
+        (expected.value, expected.low, expected.high), abs=1e-12
+    )
+
+
+@pytest.mark.parametrize(("perfect", "defined"), [((0, 1), True), ((0, 4), True), ((0, 5), False)])
+def test_two_runs_without_a_kappa_matter_where_they_share_no_level(perfect, defined):
+    usual = population()
+    logits = usual.logits.copy()
+    logits[list(perfect)] = 9.0 * np.eye(K)[usual.labels]
+    arrays = PopulationArrays(logits=logits, labels=usual.labels, levels=usual.levels)
+    estimate = found(arrays, names=["error_consistency"])["error_consistency", None]
+    if defined:
+        assert estimate.value == pytest.approx(
+            kappas(arrays.correct, arrays.shared.unrelated).sum() / arrays.shared.unrelated.sum(), abs=1e-12
+        )
+    else:
+        assert estimate.value is None
+        assert "both right" in estimate.reason
 
 
 def test_where_every_two_runs_share_a_level_all_pairs_count():

@@ -9,15 +9,53 @@ from sklearn.metrics import cohen_kappa_score
 from varbench.measures import agreement
 
 
+def kappa(first, second):
+    """As it is defined; NaN where chance alone agrees everywhere."""
+    a, b = first.mean(), second.mean()
+    by_chance = a * b + (1 - a) * (1 - b)
+    return ((first == second).mean() - by_chance) / (1 - by_chance) if by_chance < 1 else np.nan
+
+
+def drawn(n_runs, n_examples, lowest, highest, seed=0):
+    """Correctness of runs whose chances to be right are spread."""
+    rng = np.random.default_rng(seed)
+    return rng.random((n_runs, n_examples)) < np.linspace(lowest, highest, n_runs)[:, None]
+
+
 @pytest.mark.parametrize(("n_runs", "n_examples"), [(2, 5), (5, 40), (3, 301)])
 def test_error_consistency_is_cohens_kappa_of_correctness(n_runs, n_examples):
     rng = np.random.default_rng(n_examples)
     correct = rng.random((n_runs, n_examples)) < rng.random((n_runs, 1)) * 0.6 + 0.2
-    kappa = agreement.error_consistency_matrix(correct)
+    expected = np.zeros(n_runs)
     for r in range(n_runs):
-        for s in range(n_runs):
-            expected = cohen_kappa_score(correct[r].astype(int), correct[s].astype(int))
-            assert kappa[r, s] == pytest.approx(expected, abs=1e-12)
+        for s in set(range(n_runs)) - {r}:
+            expected[r] += cohen_kappa_score(correct[r].astype(int), correct[s].astype(int))
+    np.testing.assert_allclose(agreement.error_consistency_row_sums(correct), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("lowest", "highest"), [(0.0, 1.0), (0.5, 0.5), (0.9, 0.92), (0.9, 0.99999), (0.0, 0.001)], ids=str
+)
+def test_kappa_without_pairs_is_that_of_the_pairs_for_any_spread_of_accuracies(lowest, highest):
+    correct = drawn(60, 2_000, lowest, highest)
+    pairs = np.array([[kappa(a, b) for b in correct] for a in correct])
+    np.fill_diagonal(pairs, 0.0)
+    found = agreement.error_consistency_row_sums(correct)
+    np.testing.assert_allclose(found, np.nansum(pairs, axis=1), atol=1e-11)
+    np.testing.assert_array_equal(agreement.undefined_kappas(correct), np.isnan(pairs).sum(axis=1))
+
+
+def test_runs_that_miss_the_same_examples_have_kappa_one():
+    for n_runs, n_examples, chance in ((2, 300, 0.9), (50, 300, 0.3), (1_000, 701, 0.97)):
+        correct = drawn(1, n_examples, chance, chance).repeat(n_runs, axis=0)
+        assert agreement.error_consistency_row_sums(correct).tolist() == [n_runs - 1.0] * n_runs
+
+
+def test_blocks_of_examples_change_no_kappa(monkeypatch):
+    correct = drawn(9, 41, 0.2, 0.9)
+    whole = agreement.error_consistency_row_sums(correct)
+    monkeypatch.setattr(agreement, "blocks", lambda total, *, bytes_each: (slice(i, i + 1) for i in range(total)))
+    np.testing.assert_allclose(agreement.error_consistency_row_sums(correct), whole, atol=1e-12)
 
 
 @given(seed=st.integers(0, 2**16), n_runs=st.integers(2, 5), n=st.integers(2, 30), k=st.integers(2, 4))
@@ -37,17 +75,16 @@ def test_disagreement_over_that_by_chance_is_one_minus_kappa(seed, n_runs, n, k)
 
 def test_kappa_is_undefined_only_where_chance_alone_agrees_everywhere():
     correct = np.array([[1, 1, 1], [1, 1, 1], [0, 0, 0], [0, 0, 0], [1, 0, 1]], dtype=bool)
-    kappa = agreement.error_consistency_matrix(correct)
-    assert np.isnan(kappa[:2, :2]).all()
-    assert np.isnan(kappa[2:4, 2:4]).all()
-    assert kappa[:2, 2:4].tolist() == [[0.0, 0.0], [0.0, 0.0]]
-    assert kappa[4, 4] == 1.0
+    assert agreement.undefined_kappas(correct).tolist() == [1, 1, 1, 1, 0]
+    assert agreement.error_consistency_row_sums(correct).tolist() == [0.0] * 5
+    assert agreement.undefined_kappas(correct[:3]).tolist() == [1, 1, 0]
+    assert agreement.undefined_kappas(correct[1:3]).tolist() == [0, 0]
 
 
 def test_independent_errors_have_kappa_zero():
     rng = np.random.default_rng(0)
     correct = rng.random((2, 400_000)) < [[0.9], [0.6]]
-    assert agreement.error_consistency_matrix(correct)[0, 1] == pytest.approx(0.0, abs=4 / np.sqrt(400_000))
+    assert agreement.error_consistency_row_sums(correct)[0] == pytest.approx(0.0, abs=4 / np.sqrt(400_000))
 
 
 def test_logit_correlation_is_pearson_of_flattened_logits():

@@ -51,6 +51,21 @@ def test_vote_counts_are_counts_with_no_prediction_last():
     assert predictions.vote_counts(labels, n_classes=3).tolist() == [[2, 1, 0, 0], [0, 1, 2, 0], [1, 0, 0, 2]]
 
 
+@pytest.mark.parametrize("n_classes", [3, predictions.FEW_COLUMNS - 1, predictions.FEW_COLUMNS, 300])
+@pytest.mark.parametrize("n_runs", [1, 255, 256, 700])
+def test_vote_counts_of_many_runs_and_classes_are_those_of_one_label_after_another(n_classes, n_runs):
+    rng = np.random.default_rng(n_runs)
+    labels = np.where(rng.random((n_runs, 7)) < 0.9, n_classes - 1, rng.integers(-1, n_classes, (n_runs, 7)))
+    labels[:, 0] = -1
+    expected = np.zeros((7, n_classes + 1), dtype=int)
+    for example, label in zip(np.tile(np.arange(7), n_runs), labels.ravel(), strict=True):
+        expected[example, label] += 1
+    counts = predictions.vote_counts(labels, n_classes=n_classes)
+    np.testing.assert_array_equal(counts, expected)
+    agreeing = np.take_along_axis(expected.T, labels, axis=0).sum(axis=1)
+    np.testing.assert_allclose(predictions.disagreement_row_sums(labels, counts), n_runs - agreeing / 7, atol=1e-9)
+
+
 def test_identical_runs_disagree_nowhere_and_different_ones_everywhere():
     # An agreement reported as disagreement (or churn) would give 1 and 0.
     same, other = np.zeros((4, 5), dtype=int), np.arange(4)[:, None] + np.zeros((1, 5), dtype=int)
@@ -103,7 +118,7 @@ def test_blocks_change_nothing(monkeypatch):
     labels = predictions.predicted_labels(logits)
     whole = predictions.vote_counts(labels, n_classes=4), predictions.disagreement_matrix(labels, n_classes=4)
     monkeypatch.setattr(
-        predictions, "blocks", lambda total, *, bytes_each: (slice(i, i + 2) for i in range(0, total, 2))
+        predictions, "blocks", lambda total, *, bytes_each, limit=0: (slice(i, i + 2) for i in range(0, total, 2))
     )
     assert predictions.predicted_labels(logits).tolist() == labels.tolist()
     assert predictions.vote_counts(labels, n_classes=4).tolist() == whole[0].tolist()

@@ -4,17 +4,14 @@ import numpy as np
 import pytest
 
 from varbench.measures import mixtures, ring
-from varbench.measures.agreement import error_consistency_matrix
 from varbench.measures.divergence import js_divergence_matrix, tv_distance_matrix
 
 RNG = np.random.default_rng(0)
 LOGITS = 2.0 * RNG.normal(size=(9, 41, 3))
-CORRECT = RNG.random((9, 41)) < 0.7
 ORDER = RNG.permutation(9)
 CASES = {
     "js": (ring.js_divergence_ring, js_divergence_matrix, LOGITS),
     "tv": (ring.tv_distance_ring, tv_distance_matrix, LOGITS),
-    "kappa": (ring.error_consistency_ring, error_consistency_matrix, CORRECT),
 }
 
 

@@ -6,7 +6,7 @@ from threadpoolctl import threadpool_limits
 
 from varbench.measures.agreement import (
     chance_disagreement_row_sums,
-    error_consistency_matrix,
+    error_consistency_row_sums,
     logit_correlation_matrix,
 )
 from varbench.measures.divergence import js_divergence_matrix, tv_distance_matrix
@@ -98,14 +98,14 @@ def test_agreement_of_labels_beyond_chance(n_runs, quality):
 def test_consistency_of_errors_and_spread_of_independent_examples(n_runs, quality):
     """The kappa of a pair is a ratio of few examples: its mean is that of other runs on as many."""
     rng = np.random.default_rng(1)
-    many = [error_consistency_matrix(labels(rng, 400, ERRORS, quality) == 0) for _ in range(30)]
-    consistency = np.mean([pair_mean(off_diagonal_row_sums(matrix)) for matrix in many])
+    many = [error_consistency_row_sums(labels(rng, 400, ERRORS, quality) == 0) for _ in range(30)]
+    consistency = np.mean([pair_mean(row_sums) for row_sums in many])
     chance = mean_errors(ERRORS, quality)
     spread = np.sqrt((chance * (1 - chance)).sum()) / len(ERRORS)
     kappas, spreads = [], []
     for _ in range(600):
         right = labels(rng, n_runs, ERRORS, quality) == 0
-        row_sums = off_diagonal_row_sums(error_consistency_matrix(right))
+        row_sums = error_consistency_row_sums(right)
         kappas.append(holds(pair_mean_estimate(row_sums, level=LEVEL, n_examples=len(ERRORS)), consistency))
         spreads.append(holds(independent_sd_estimate(right, level=LEVEL), spread))
     assert_between(kappas, 0.93, 0.97)

@@ -155,9 +155,8 @@ def _classes(classes: int | None, labels: np.ndarray, predictions: np.ndarray) -
         )
     if classes is None:
         return max(2, int(labels.max()) + 1, int(predictions.max()) + 1)
-    outside = np.argwhere(predictions >= classes)
-    if len(outside):
-        run, example = outside[0]
+    if predictions.max() >= classes:
+        run, example = np.argwhere(predictions >= classes)[0]
         raise InputError(
             f"predictions[{run}, {example}] is {predictions[run, example]}; with {classes} classes predicted labels go "
             f"from 0 to {classes - 1}."

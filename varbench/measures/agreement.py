@@ -7,38 +7,43 @@ from jaxtyping import Bool, Float, Int
 
 from varbench.measures.blocks import blocks
 
+DECIMALS = 13
+"""Of a mean kappa; what comes behind is rounding. So runs that err alike have exactly 1."""
 
-def error_consistency_matrix(correct: Bool[np.ndarray, "R E"]) -> Float[np.ndarray, "R R"]:
-    """Cohen's kappa of the correctness of every pair of runs: κ = (p_o − p_e) / (1 − p_e).
+
+def error_consistency_row_sums(correct: Bool[np.ndarray, "R E"]) -> Float[np.ndarray, " R"]:
+    """Σ_{s≠r} κ_rs of every run, κ = (p_o − p_e) / (1 − p_e) Cohen's kappa of the correctness of two runs.
 
     p_o is the fraction of examples that both get right or both get wrong, p_e = a_r a_s + (1 − a_r)(1 − a_s) what two
     independent runs of the same accuracies would show (Geirhos et al. 2020, arXiv 2006.16736). 1: the same examples are
     missed; 0: no more overlap than chance; at least −1.
 
+    No pair is formed: time grows with R E. With t = 1 − 2a, p_o − p_e is twice the covariance of the correctness and
+    1 − p_e = (1 − t_r t_s)/2, so that κ_rs = ρ_rs sech(x_r − x_s), ρ the correlation and x = artanh t. The second
+    factor is a positive definite kernel and, to 1e-14, a sum of some ten products; each takes a pass over the runs.
+
     Returns:
-        [R, R], 1 on the diagonal; NaN where p_e = 1 (both runs right everywhere, or both wrong everywhere).
+        [R]; a pair that has no kappa (`undefined_kappas`) counts as 0.
     """
     n_runs, n_examples = correct.shape
-    both_right = np.zeros((n_runs, n_runs))
-    for part in blocks(n_examples, bytes_each=4 * n_runs):
-        block = correct[:, part].astype(np.float32)
-        both_right += block @ block.T
-    right = np.count_nonzero(correct, axis=1).astype(np.float64)
-    return kappa_of_counts(both_right, right[:, None], right[None, :], n_examples=n_examples)
+    right = np.count_nonzero(correct, axis=1)
+    accuracy = right / n_examples
+    varies = (right > 0) & (right < n_examples)
+    a = accuracy[varies]
+    factors = _sech_factors(np.arctanh(1.0 - 2.0 * a)) / np.sqrt(a * (1.0 - a))[:, None]
+    sums = np.full(len(a), -1.0)  # less that of a run with itself
+    for part in blocks(n_examples, bytes_each=8 * n_runs):
+        centered = correct[varies, part] - a[:, None]
+        sums += np.einsum("rk,rk->r", factors, centered @ (centered.T @ factors)) / n_examples
+    others, found = max(n_runs - 1, 1), np.zeros(n_runs)
+    found[varies] = np.round(sums / others, DECIMALS) * others
+    return found
 
 
-def kappa_of_counts(
-    both_right: Float[np.ndarray, "*pairs"] | Int[np.ndarray, "*pairs"],
-    first: Float[np.ndarray, ...],
-    second: Float[np.ndarray, ...],
-    *,
-    n_examples: int,
-) -> Float[np.ndarray, "*pairs"]:
-    """Cohen's kappa of correctness from how many examples both runs of a pair, the first, and the second get right."""
-    both_wrong = n_examples - first - second + both_right
-    by_chance = (first * second + (n_examples - first) * (n_examples - second)) / n_examples
-    room = n_examples - by_chance
-    return np.divide(both_right + both_wrong - by_chance, room, out=np.full(room.shape, np.nan), where=room > 0)
+def undefined_kappas(correct: Bool[np.ndarray, "R E"]) -> Int[np.ndarray, " R"]:
+    """How many others each run has no kappa with, p_e = 1: both right everywhere, or both wrong everywhere."""
+    right, wrong = correct.all(axis=1), ~correct.any(axis=1)
+    return right * (right.sum() - 1) + wrong * (wrong.sum() - 1)
 
 
 def chance_disagreement_row_sums(predicted: Int[np.ndarray, "R E"], *, n_classes: int) -> Float[np.ndarray, " R"]:
@@ -84,3 +89,15 @@ def logit_correlation_matrix(logits: Float[np.ndarray, "R E K"]) -> Float[np.nda
     correlation = np.full((n_runs, n_runs), np.nan)
     np.divide(products, np.outer(scale, scale), out=correlation, where=~np.logical_or.outer(constant, constant))
     return np.clip(correlation, -1.0, 1.0)
+
+
+def _sech_factors(x: Float[np.ndarray, " R"]) -> Float[np.ndarray, "R k"]:
+    """F with FFᵀ = sech(x_r − x_s), each entry to 1e-14: Cholesky with pivoting, that stops when no more is left."""
+    factors = np.zeros((len(x), 0))
+    left = np.ones(len(x))
+    while left.size and left.max() > 1e-14:
+        pivot = int(left.argmax())
+        column = (1.0 / np.cosh(x - x[pivot]) - factors @ factors[pivot]) / np.sqrt(left[pivot])
+        factors = np.column_stack([factors, column])
+        left -= column**2
+    return factors

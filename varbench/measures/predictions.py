@@ -13,7 +13,13 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from varbench.measures.blocks import blocks
+from varbench.measures.blocks import BLOCK_BYTES, blocks
+
+FEW_COLUMNS = 32
+"""Labels up to which a comparison with each counts them faster than one table of all does."""
+
+CACHE_BYTES = 2**18
+"""What is gathered should stay in the cache until it is added up."""
 
 
 class HeldOut(NamedTuple):
@@ -46,11 +52,17 @@ def vote_counts(predicted: Int[np.ndarray, "R E"], *, n_classes: int) -> Int[np.
     """
     n_runs, n_examples = predicted.shape
     columns = n_classes + 1
-    counts = np.zeros(n_examples * columns, dtype=np.int64)
-    offsets = columns * np.arange(n_examples)
-    for part in blocks(n_runs, bytes_each=8 * n_examples):
-        counts += np.bincount((predicted[part] % columns + offsets).ravel(), minlength=counts.size)
-    return counts.reshape(n_examples, columns)
+    counts = np.zeros((n_examples, columns), dtype=np.int64)
+    if columns > FEW_COLUMNS:
+        for part in blocks(n_runs, bytes_each=8 * n_examples):
+            places = _places(predicted[part], columns).ravel()
+            counts += np.bincount(places, minlength=counts.size).reshape(counts.shape)
+        return np.roll(counts, -1, axis=1)
+    for part in blocks(n_runs, bytes_each=n_examples, limit=min(BLOCK_BYTES, 255 * n_examples)):
+        narrow = predicted[part].astype(np.int8)
+        for label in range(-1, n_classes):
+            counts[:, label] += np.add.reduce((narrow == label).view(np.uint8), axis=0, dtype=np.uint8)
+    return counts
 
 
 def instability(counts: Int[np.ndarray, "E C"]) -> Float[np.ndarray, " E"]:
@@ -88,7 +100,7 @@ def instability_left_out(predicted: Int[np.ndarray, "r E"], counts: Int[np.ndarr
     if n_runs < 3:
         return np.full(predicted.shape, math.nan)
     agreeing = (counts * (counts - 1)).sum(axis=1)
-    others = _same_vote(predicted, counts) - 1
+    others = _table(counts)[_places(predicted, counts.shape[1])] - 1  # that predict the same
     return 1.0 - (agreeing - 2 * others) / ((n_runs - 1) * (n_runs - 2))
 
 
@@ -153,9 +165,9 @@ def disagreement(counts: Int[np.ndarray, "E C"]) -> float:
 def disagreement_row_sums(predicted: Int[np.ndarray, "R E"], counts: Int[np.ndarray, "E C"]) -> Float[np.ndarray, " R"]:
     """Σ_s D_rs of every run without forming the matrix: E⁻¹ Σᵢ (R − n_{i, label of r})."""
     n_runs, n_examples = predicted.shape
-    sums = np.empty(n_runs)
-    for part in blocks(n_runs, bytes_each=8 * n_examples):
-        sums[part] = n_runs - _same_vote(predicted[part], counts).sum(axis=1) / n_examples
+    sums, table = np.empty(n_runs), _table(counts)
+    for part in blocks(n_runs, bytes_each=8 * n_examples, limit=CACHE_BYTES):
+        sums[part] = n_runs - table[_places(predicted[part], counts.shape[1])].sum(axis=1) / n_examples
     return sums
 
 
@@ -184,6 +196,11 @@ def paired_disagreement(first: Int[np.ndarray, "R E"], second: Int[np.ndarray, "
     return np.count_nonzero(first != second, axis=1) / first.shape[1]
 
 
-def _same_vote(predicted: Int[np.ndarray, "r E"], counts: Int[np.ndarray, "E C"]) -> Int[np.ndarray, "r E"]:
-    """How many runs, run r itself included, predict on example i what run r predicts."""
-    return counts[np.arange(predicted.shape[1]), predicted]
+def _table(counts: Int[np.ndarray, "E C"]) -> Int[np.ndarray, " EC"]:
+    """The counts in the order of `_places`."""
+    return np.roll(counts, 1, axis=1).ravel()
+
+
+def _places(predicted: Int[np.ndarray, "r E"], columns: int) -> Int[np.ndarray, "r E"]:
+    """Where each label stands in a flat table of examples with so many columns, the first of them for the label −1."""
+    return predicted + (columns * np.arange(predicted.shape[1]) + 1)

@@ -7,9 +7,8 @@ every run is in equally many (an incomplete U-statistic of a balanced design, Bl
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
-from varbench.measures.agreement import kappa_of_counts
 from varbench.measures.blocks import blocks
 from varbench.measures.mixtures import Mixed, mean_divergences
 from varbench.measures.scores import softmax
@@ -59,28 +58,6 @@ def tv_distance_ring(logits: Float[np.ndarray, "R E K"], ring: Ring, *, reach: i
             difference = probabilities - np.roll(probabilities, -step, axis=0)
             total[step - 1] += 0.5 * np.abs(difference, out=difference).sum(axis=1)
     return _to_runs(total / n_examples, ring)
-
-
-def error_consistency_ring(correct: Bool[np.ndarray, "R E"], ring: Ring, *, reach: int) -> Float[np.ndarray, " R"]:
-    """Mean kappa of the correctness of every run and its `reach` neighbors on either side (see agreement).
-
-    Args:
-        correct: Which run is right on which example.
-        ring: Order of the runs.
-        reach: At most (R − 1) / 2.
-
-    Returns:
-        NaN for a run with a neighbor that it has no kappa with.
-    """
-    n_runs, n_examples = correct.shape
-    both = np.zeros((reach, n_runs), dtype=np.int64)
-    for part in blocks(n_examples, bytes_each=n_runs):
-        block = correct[:, part][ring]
-        for step in range(1, reach + 1):
-            both[step - 1] += np.count_nonzero(block & np.roll(block, -step, axis=0), axis=1)
-    right = np.count_nonzero(correct, axis=1)[ring].astype(np.float64)
-    partner = np.stack([np.roll(right, -step) for step in range(1, reach + 1)])
-    return _to_runs(kappa_of_counts(both, right, partner, n_examples=n_examples), ring)
 
 
 def _to_runs(pairs: Float[np.ndarray, "S R"], ring: Ring) -> Float[np.ndarray, " R"]:
