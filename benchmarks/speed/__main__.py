@@ -51,6 +51,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("reports/speed"), help="folder for table, JSON and figure")
     given = parser.parse_args()
 
+    import jax
+
+    jax.config.update("jax_platforms", "cpu")  # only counts; the arms have the GPU's memory for themselves
     names = list(dict.fromkeys([*given.arms, "varbench"]))
     started, folder = time.monotonic(), given.out / given.platform
     parts = given.parts or (PARTS if given.platform == "cpu" else ("training",))

@@ -7,25 +7,32 @@ import inspect
 import pytest
 
 from varbench.errors import InputError
-from varbench.training.strategy import CPU_LANE_BYTES, GPU_LANE_BYTES, GPU_LANES, Strategy, default_strategy
+from varbench.training.strategy import CPU_LANE_BYTES, GPU_LANE_BYTES, Strategy, default_strategy
 
 
 def test_the_rule_sees_neither_runs_nor_devices():
     assert set(inspect.signature(default_strategy).parameters) == {"parameters", "platform"}
 
 
-@pytest.mark.parametrize(
-    ("platform", "budget", "most"), [("cpu", CPU_LANE_BYTES, 16), ("gpu", GPU_LANE_BYTES, GPU_LANES)]
-)
-def test_lanes_are_a_power_of_two_that_fits_the_budget_as_well_as_can_be(platform, budget, most):
+def test_lanes_are_a_power_of_two_that_fits_the_budget_as_well_as_can_be():
     for exponent in range(31):
-        strategy = default_strategy(parameters=2**exponent + 1, platform=platform)
-        assert strategy.chosen_by == "rule"
-        assert 1 <= strategy.width <= most
-        assert strategy.width & (strategy.width - 1) == 0
-        if strategy.batching == "vmap" and strategy.width > 1:
-            assert strategy.width * 16 * (2**exponent + 1) <= budget
-            assert strategy.width == most or 2 * strategy.width * 16 * (2**exponent + 1) > budget
+        for platform, budget, most in (("cpu", CPU_LANE_BYTES, 16), ("gpu", GPU_LANE_BYTES, 1024)):
+            strategy = default_strategy(parameters=2**exponent + 1, platform=platform)
+            assert strategy.chosen_by == "rule"
+            assert 1 <= strategy.width <= most
+            assert strategy.width & (strategy.width - 1) == 0
+            if strategy.batching == "vmap" and strategy.width > 1:
+                bytes_of_all = strategy.width * 16 * (2**exponent + 1)
+                assert bytes_of_all <= budget
+                assert strategy.width in (most, 256) or 2 * bytes_of_all > (budget if strategy.width < 256 else 2**27)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "width"),
+    [(650, 1024), (3_434, 1024), (15_210, 512), (26_122, 256), (301_066, 256), (2_000_000, 64), (10_000_000_000, 1)],
+)
+def test_a_gpu_has_more_lanes_of_what_is_small(parameters, width):
+    assert default_strategy(parameters=parameters, platform="gpu").width == width
 
 
 def test_what_does_not_fit_twice_is_trained_one_after_the_other():

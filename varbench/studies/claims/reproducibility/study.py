@@ -48,7 +48,7 @@ WAYS = {
     "precision": "another precision",
     "matmul": "highest matmul precision",
     "instructions": "instructions of an older CPU",
-    "deterministic": "deterministic GPU operations",
+    "autotuned": "GPU kernels chosen by timing",
 }
 """Ways to train the same levels once more."""
 
@@ -187,7 +187,7 @@ def _distances(found: Sequence[tuple[Evidence, dict[str, Way]]], left_out: Mappi
         + ", ".join(f"{WAYS[way]} {'the same bits' if w.equal.all() else _short(w.share)}" for way, w in ways.items())
         for e, ways in found
     )
-    without = "; ".join(f"{WAYS[way]} ({reason})" for way, reason in left_out.items())
+    without = "; ".join(f"{WAYS[way]} ({reason})" for way, reason in left_out.items() if way in WAYS)
     lines = [
         series(e.plan.label, [(WAYS[way], SAME_BITS if w.equal.all() else w.share) for way, w in ways.items()])
         for e, ways in found[:6]
@@ -276,7 +276,7 @@ STUDY = Study(
         "(1) to (3) every run the same, in (4) and (5) none: supported. One run that is another in (1) to (3), or all "
         "the same in (4) or (5): contradicted. Otherwise inconclusive. How far off (4) and (5) are, over the distance "
         "of two seeds, is told and not judged; so are matrix products at the highest precision, the instructions of an "
-        "older CPU, and the deterministic operations of GPUs."
+        "older CPU, and kernels that a GPU chooses by timing them."
     ),
     meaning=(
         "A fixed seed repeats a training only in the same program: to repeat a published number, the number of runs "
