@@ -20,7 +20,7 @@ from varbench.training import devices
     ],
 )
 def test_a_gpu_chooses_no_kernel_by_timing_unless_it_is_told_to(monkeypatch, gpu, said, found):
-    monkeypatch.setattr(devices, "find_spec", lambda name: gpu and name == "jax_cuda13_plugin" or None)
+    monkeypatch.setattr(devices, "find_spec", lambda name: (gpu and name == "jax_cuda13_plugin") or None)
     monkeypatch.setenv("XLA_FLAGS", said)
     devices.prepare()
     assert os.environ["XLA_FLAGS"] == found
