@@ -1,9 +1,13 @@
 """Test examples with names are compared by their names, wherever they stand in a file."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import varbench
+from tests.analysis.sides import population, side, without_runs
+from varbench.analysis.comparing.matching import examples_told
 from varbench.errors import InputError
 
 N_EXAMPLES = 60
@@ -95,3 +99,35 @@ def test_the_conditions_of_one_file_are_compared_with_its_first(tmp_path):
 def test_one_condition_alone_is_not_compared(tmp_path):
     with pytest.raises(InputError, match="takes 2 to 8 conditions, not 1: name two, or a file with two conditions"):
         compared(save(tmp_path / "a.npz", 1))
+
+
+def told(document):
+    return [condition["examples"] for condition in document["conditions"] if condition["role"] == "comparison"]
+
+
+def test_it_is_said_how_examples_were_matched(tmp_path):
+    first, second = save(tmp_path / "a.npz", 1, ids=IDS), save(tmp_path / "b.npz", 2, ids=IDS)
+    assert told(compared(first, second)) == ["Test examples are matched by their names (example_id)."]
+    nameless = save(tmp_path / "c.npz", 3)
+    sentences = told(compared(first, second, nameless, out=tmp_path / "report"))
+    assert "by position: their labels agree, and nothing else shows that they are the same ones" in sentences[1]
+    page = (tmp_path / "report" / "index.html").read_text()
+    for letters, sentence in zip(("A → B", "A → C"), sentences, strict=True):
+        assert f"{letters}: {sentence}" in page
+
+
+@pytest.mark.parametrize(
+    ("data", "sums", "said"),
+    [
+        (("digits", "digits"), ("x", "x"), "both are those of the data set digits."),
+        (("digits", "digits"), ("x", "y"), "the checksums of the data set digits differ"),
+        (("digits", "digits+scale:4"), ("x", "y"), "digits and digits+scale:4 have the same labels there, but not"),
+    ],
+)
+def test_other_inputs_under_the_same_labels_are_named(data, sums, said):
+    arms = []
+    for seed, (name, checksum) in enumerate(zip(data, sums, strict=True)):
+        (arm,) = side("x", all=population(seed)).arms.values()
+        arms.append(replace(arm, environment={"data.name": name, "data.sha256": checksum}))
+    assert said in examples_told(*arms)
+    assert examples_told(arms[0], without_runs(arms[1])) == ""

@@ -73,6 +73,7 @@ def test_sgd_against_adam(
     assert "recipe.optimizer: A sgd, B adam" in said
     assert "Test accuracy" in said
     assert "A → B: churn" in said
+    assert "Test examples are matched by position: both are those of the data set digits." in said
     page = (tmp_path / "report" / "index.html").read_text()
     assert "How they differ" in page
     assert "recipe.optimizer" in page

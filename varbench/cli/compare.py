@@ -102,3 +102,4 @@ def _print_pair(console: Console, document: Document, pair: Pair) -> None:
     ]
     if churned:
         console.print(f"  {pair.name}: {', '.join(churned)}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"  {pair.examples}", style="dim", highlight=False, markup=False, soft_wrap=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,8 @@ class Pair:
     b: Condition
     population: str
     differences: tuple[Difference, ...]
+    examples: str = ""
+    """How their test examples were matched, as a sentence; empty without runs."""
 
     @property
     def title(self) -> str:
@@ -83,12 +85,13 @@ def pairs(document: Document) -> list[Pair]:
     """Every comparison of two conditions, in the order of the document."""
     conditions = {condition.name: condition for condition in document.conditions}
     found: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    populations = {}
+    populations, examples = {}, {}
     for condition in document.conditions:
         a, b = condition.of, condition.facts.get("to")
         if condition.role == "comparison" and a in conditions and b in conditions:
             found[str(a), str(b)] = []
             populations[str(a), str(b)] = str(condition.facts.get("population") or "")
+            examples[str(a), str(b)] = str(condition.facts.get("examples") or "")
     for row in document.items("comparisons"):
         found.setdefault((str(row["a"]), str(row["b"])), []).append(row)
     shown = []
@@ -96,7 +99,7 @@ def pairs(document: Document) -> list[Pair]:
         order = {name: i for i, name in enumerate(ordered_measures(str(row["measure"]) for row in rows))}
         differences = sorted((_difference(document, row) for row in rows), key=lambda d: order[d.measure])
         population = str(rows[0].get("population") or "") if rows else populations[a, b]
-        shown.append(Pair(conditions[a], conditions[b], population, tuple(differences)))
+        shown.append(Pair(conditions[a], conditions[b], population, tuple(differences), examples.get((a, b), "")))
     return shown
 
 
@@ -184,6 +187,14 @@ def _relation(p: float) -> str:
 def churn_row(document: Document, pair: Pair) -> list[Quantity | None]:
     """Churn, good churn, bad churn and their ratio."""
     return [document.quantity(pair.name, name) for name in CHURN]
+
+
+def examples_said(shown: Sequence[Pair]) -> str:
+    """How test examples were matched, once where it was the same way for all."""
+    told = {pair.examples: [p.name for p in shown if p.examples == pair.examples] for pair in shown if pair.examples}
+    if len(told) < 2:
+        return "".join(told)
+    return " ".join(f"{', '.join(names)}: {sentence}" for sentence, names in told.items())
 
 
 def environment_rows(document: Document) -> list[tuple[str, str, list[tuple[str, str]]]]:

@@ -12,7 +12,7 @@ from varbench.analysis.catalogue import MEASURES
 from varbench.analysis.churn import churn_estimates, matched_rows
 from varbench.analysis.comparing.between import BetweenRow, between_rows
 from varbench.analysis.comparing.environment import environment_differences
-from varbench.analysis.comparing.matching import Match, matches
+from varbench.analysis.comparing.matching import Match, examples_told, matches
 from varbench.analysis.comparing.rows import ComparisonRow, Partners, adjusted, comparison_rows
 from varbench.analysis.comparing.side import Arm, Side
 from varbench.analysis.described import Described
@@ -203,6 +203,7 @@ def _pair(a: str, b: str, match: Match, second: Arm, partners: Partners) -> dict
         "population": match.name,
         "description": matched if known else "only estimates are at hand, no runs",
         "n_examples": second.facts.get("n_examples"),
+        "examples": examples_told(first, second),
     }
 
 

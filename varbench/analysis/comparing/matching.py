@@ -87,6 +87,31 @@ def _aligned(first_side: Side, first: Arm, side: Side, arm: Arm) -> Arm:
     return arm
 
 
+def examples_told(first: Arm, second: Arm) -> str:
+    """How the test examples of two matched arms were told to be the same ones, as a sentence; empty without runs."""
+    if first.population is None or second.population is None:
+        return ""
+    if first.examples is not None and second.examples is not None:
+        return "Test examples are matched by their names (example_id)."
+    data, sums = ([arm.environment.get(f"data.{what}") for arm in (first, second)] for what in ("name", "sha256"))
+    if None in data:
+        return (
+            "Test examples are matched by position: their labels agree, and nothing else shows that they are the same "
+            "ones (name them in both files, by example_id)."
+        )
+    if data[0] != data[1]:
+        return (
+            f"Test examples are matched by position, and the data sets differ: {data[0]} and {data[1]} have the same "
+            "labels there, but not the same inputs."
+        )
+    if sums[0] != sums[1]:
+        return (
+            f"Test examples are matched by position, and the checksums of the data set {data[0]} differ: the labels "
+            "are the same, some inputs are not."
+        )
+    return f"Test examples are matched by position: both are those of the data set {data[0]}."
+
+
 def _in_order(population: PopulationArrays, order: Int[np.ndarray, " E"]) -> PopulationArrays:
     if np.array_equal(order, np.arange(len(order))):
         return population

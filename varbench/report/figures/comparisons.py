@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from varbench.report.comparisons import CHURN, Difference, Pair, churn_row, pairs, signed
+from varbench.report.comparisons import CHURN, Difference, Pair, churn_row, examples_said, pairs, signed
 from varbench.report.document import Document, file_stem
 from varbench.report.figures.kind import FigureKind, Panel
 from varbench.report.figures.style import BLUE
@@ -40,7 +40,8 @@ def tables(document: Document) -> Iterator[Table]:
     yield from between_tables(document)
     if rows:
         columns = [Column(name, document.measure(name).header) for name in CHURN]
-        yield Table("churn", "Predictions that change.", (Column("pair", "From → to"), *columns), tuple(rows))
+        caption = f"Predictions that change. {examples_said(shown)}".strip()
+        yield Table("churn", caption, (Column("pair", "From → to"), *columns), tuple(rows))
 
 
 STATEMENTS = {
