@@ -15,7 +15,7 @@ from varbench.studies.weighed import Weighed
 
 
 def number(value: float, limit: str = "0 pp") -> Weighed:
-    return Weighed(interval(value), "above", 0.0, f"{value:g} measured", limit)
+    return Weighed(interval(value), "above", 0.0, f"{value:g} measured (MLP)", limit)
 
 
 def judgement(*values: tuple[float, float]) -> Judgement:
@@ -34,11 +34,11 @@ def test_the_deciding_number_is_drawn_for_all_recipes() -> None:
     found = with_deciding_chart(judgement((1.0, 0.5), (1.0, -0.5)), {"case-1": "Case one"})
     (drawn,) = found.charts
     (line,) = drawn.series
-    assert (line.x, line.y) == (("case-0", "Case one"), (0.5, -0.5))
+    assert (line.x, line.y) == (("MLP", "Case one"), (0.5, -0.5))
     assert (line.low, line.high) == (pytest.approx((0.49, -0.51)), pytest.approx((0.51, -0.49)))
     assert (drawn.reference, drawn.reference_label, drawn.unit) == (0.0, "claimed: above 0 pp", "pp")
-    assert drawn.title.endswith("second")
-    assert drawn.caption == "0.5 measured; -0.5 measured; claimed: above 0 pp."
+    assert (drawn.title, drawn.y_label) == ("What decided: second", "claimed: above 0 pp (the tick)")
+    assert drawn.caption == "0.5 measured (MLP); -0.5 measured (MLP); claimed: above 0 pp."
     assert shows(drawn, interval(-0.5))
 
 

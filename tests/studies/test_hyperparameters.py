@@ -129,7 +129,7 @@ def test_a_narrow_failure_among_the_numbers_of_the_study_is_not_sure(norm: float
 
 
 def test_a_starting_point_that_changes_nothing_contradicts_the_claim() -> None:
-    judgement = judged({**FOLLOWED, "init": {"flips": 0.0}})
+    judgement = judged({**FOLLOWED, "init": {"flips": 0.0}}, runs=12)
     assert holds(judgement)["the starting point decides"] is False
     assert judgement.verdicts[-1].verdict == "contradicted"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -50,14 +51,14 @@ def _chart(judgement: Judgement, decided: Weighed, labels: Mapping[str, str]) ->
         if weighed is decided
     )
     found = {v.condition: w for v in judgement.verdicts if v.condition and (w := _like(v, name, place)) is not None}
-    rows = [(labels.get(condition, condition), w.estimate) for condition, w in found.items()]
+    rows = [(labels.get(condition) or _recipe(w.words) or condition, w.estimate) for condition, w in found.items()]
     claimed = f"claimed: {decided.side} {decided.limit}" if decided.limit else ""
     told = "; ".join(w.words for w in found.values() if w.words)
     return Chart(
         name="decided",
-        title=f"The number that decided: {name}",
+        title=f"What decided: {name}",
         x_label="",
-        y_label=name,
+        y_label=f"{claimed} (the tick)" if claimed else "the tick is the threshold of the rule",
         unit=decided.drawn_unit,
         kind="rows",
         series=(series("measured", rows),),
@@ -65,6 +66,12 @@ def _chart(judgement: Judgement, decided: Weighed, labels: Mapping[str, str]) ->
         reference_label=claimed or "threshold of the rule",
         caption=f"{told}{'; ' if told and claimed else ''}{claimed}.",
     )
+
+
+def _recipe(words: str) -> str:
+    """What the words of a number say last and in brackets, the recipe."""
+    found = re.search(r"\(([^()]+)\)$", words)
+    return found[1] if found else ""
 
 
 def _like(verdict: Verdict, name: str, place: int) -> Weighed | None:

@@ -64,7 +64,6 @@ def drift_charts(along: Mapping[str, Along], moving: Mapping[str, Mapping[str, R
         replace(
             since,
             reference=0.0,
-            reference_label="no more than on true labels",
             caption=f"Both start from the same model. In the last generation: {ends}.",
         ),
         _chart("drift", "Drift of lineages apart", "test predictions on which two lineages differ", "fraction", apart),

@@ -106,10 +106,10 @@ def losses(found: Mapping[str, Coverage]) -> Chart:
     return Chart(
         name="loss",
         title="What the loss says about coverage",
-        x_label="discriminator's loss at the end, nats (1.386: it cannot tell)",
+        x_label="discriminator's loss at the end (nats)",
         y_label="share of the modes kept",
         unit="fraction",
         kind="points",
         series=tuple(cloud(c.label, c.losses[:, 0].tolist(), c.kept(GAME).mean(-1).tolist()) for c in found.values()),
-        caption=f"One point for each GAN. {' '.join(ranges)}",
+        caption=f"One point for each GAN; a discriminator that cannot tell has 1.386. {' '.join(ranges)}",
     )
