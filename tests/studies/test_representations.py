@@ -98,7 +98,7 @@ def test_a_network_that_does_not_tell_its_layers_decides_nothing():
 def test_runs_that_are_all_the_same_network_contradict_the_claim():
     recipe = STUDY.cases("smoke")[-1].recipe.replace(hidden=[16])
     networks = TrainedNetworks(recipe, load("digits"))
-    weights = np.asarray(ravel(networks.model.init(jax.random.key(0))[0]))[None].repeat(8, axis=0)
+    weights = np.asarray(ravel(networks.model.init(jax.random.key(0))[0]))[None].repeat(12, axis=0)
     arrays = PopulationArrays(
         logits=networks.logits(weights, "test"),
         labels=networks.dataset.y_test,
@@ -106,7 +106,7 @@ def test_runs_that_are_all_the_same_network_contradict_the_claim():
         initial_weights=weights,
         networks=networks,
     )
-    one = plan(runs=8, recipe=recipe)
+    one = plan(runs=12, recipe=recipe)
     found = [Named("case", m, at, e) for m, at, e in estimates(arrays, names=MEASURES, level=0.95, key=0)]
     verdict = STUDY.judge({"case": Evidence(one, arrays, tuple(found))}, {}).verdicts[0]
     assert verdict.verdict == "contradicted"
