@@ -156,9 +156,9 @@ KIND = FigureKind(
     panels=panels,
     tables=tables,
     reading=(
-        "An attribution is the gradient of the right class's logit by the inputs. Filled: two trained runs on the same "
-        "example; hollow: the same networks before training; the tick at 1: a run against itself. In the pictures "
-        "of a typical example, blue inputs raise the logit and orange ones lower it; each run is scaled to its largest "
-        "gradient."
+        "An attribution is the gradient of the right class's logit by the inputs. Filled: two trained runs on the "
+        "same example, mean over examples and pairs, the bar its interval over runs; hollow: the same networks before"
+        " training; the tick at 1: a run against itself. In the pictures of a typical example, blue inputs raise the "
+        "logit and orange ones lower it; each run is scaled to its largest gradient."
     ),
 )

@@ -120,7 +120,7 @@ def _panel(pair: Pair, what: str, unit: str, tracks: list[Track], *, reference: 
     name = f"comparisons-{unit}--{file_stem(pair.name)}"
     a, b = pair.letters
     drawn = f"{what} between {a} and {b}, {b} − {a}" if reference == 0.0 else f"How likely a run of {a} is better"
-    return Panel(name, figure, f"{drawn}, with intervals.", f"{pair.title}, {what}. {said}.", pair.title)
+    return Panel(name, figure, f"{drawn}; bars: intervals over runs.", f"{pair.title}, {what}. {said}.", pair.title)
 
 
 def _readable(pair: Pair, name: str, rows: Sequence[Difference]) -> Table:
@@ -189,8 +189,10 @@ KIND = FigureKind(
     panels=panels,
     tables=tables,
     reading=(
-        "Circles: the difference with its interval; left of the tick the first condition has more, right of it the "
-        "second. Diamonds: how likely a run of the first is better than a run of the second; at 0.5 neither is."
+        "Circles: the difference of the two conditions' means over runs, or of their spreads, in the unit of the "
+        "axis; bars: its interval, by the method that the table names. Left of the tick the first condition has more,"
+        " right of it the second. Diamonds: how likely a run of the first is better than a run of the second; at 0.5 "
+        "neither is."
     ),
     tables_open=True,
 )

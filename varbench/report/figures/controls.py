@@ -107,9 +107,10 @@ KIND = FigureKind(
     panels=panels,
     tables=tables,
     reading=(
-        "Circles: two independent runs. Squares: a control run against the run with the same levels. Training the "
-        "same levels again should give exactly 0; whatever another control adds is due to the one thing it changes. "
-        "Scales that span more than a factor of 50 are logarithmic, with a place for zero."
+        "Circles: two independent runs. Squares: a control run against the run with the same levels. Both are means, "
+        "bars their intervals over runs. Training the same levels again should give exactly 0; whatever another "
+        "control adds is due to the one thing it changes. Scales that span more than a factor of 50 are logarithmic, "
+        "with a place for zero."
     ),
     tables_open=True,
 )

@@ -134,6 +134,7 @@ KIND = FigureKind(
     tables=tables,
     reading=(
         "An ensemble averages the class probabilities of M runs. Above: its accuracy. Below: how often two ensembles "
-        "that share no run disagree. Dotted: one run alone. Bands are the intervals in the table."
+        "that share no run disagree. Dotted: one run alone. Lines: means over choices of the M runs; bands: "
+        "their intervals over runs, which the table gives."
     ),
 )

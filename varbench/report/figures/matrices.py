@@ -203,6 +203,7 @@ KIND = FigureKind(
     tables=tables,
     reading=(
         "Row and column are runs, in the order of a hierarchical clustering of their disagreement; darker is farther "
-        "apart. Families of similar models would show as pale blocks along the diagonal. Scales differ between panels."
+        "apart: the share of test examples with another predicted class, or the distance of the weights. Families of "
+        "similar models would show as pale blocks along the diagonal. Scales differ between panels."
     ),
 )

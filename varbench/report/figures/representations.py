@@ -148,9 +148,9 @@ KIND = FigureKind(
     panels=panels,
     tables=tables,
     reading=(
-        "Filled: trained runs, mean over pairs. Hollow: the same networks before training, which are alike too, by "
-        "architecture and data alone; only the difference is learned. CKA is 1 and the Procrustes distance 0 where one "
-        "representation is a rotation and scaling of the other. CKA is debiased, so that unrelated representations "
-        "read 0."
+        "Filled: trained runs, mean over pairs, the bar its interval over runs. Hollow: the same networks before "
+        "training, which are alike too, by architecture and data alone; only the difference is learned. CKA is 1 and "
+        "the Procrustes distance 0 where one representation is a rotation and scaling of the other. CKA is debiased, "
+        "so that unrelated representations read 0."
     ),
 )

@@ -80,6 +80,7 @@ KIND = FigureKind(
     panels=panels,
     tables=tables,
     reading=(
+        "Each point is a standard deviation, its bar the interval over runs that the table gives. "
         "A finite test set makes equally good models differ in accuracy. Only what the observed SD has beyond the SD "
         "of independently failing examples is a real difference between runs: the SD of the true accuracy."
     ),
