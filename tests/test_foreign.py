@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -189,7 +190,7 @@ def test_names_from_a_file_are_harmless_everywhere(tmp_path: Path) -> None:
     page = read_page(tmp_path / "out")
     assert not {"script", "i", "u"} & {tag for tag, _ in page.tags}
     assert NAUGHTY in page.text
-    assert "<script" not in (tmp_path / "out" / "report.md").read_text()
+    assert not re.search(r"(?<!\\)<script", (tmp_path / "out" / "report.md").read_text())
     for path in (tmp_path / "out").glob("tables/*.tex"):
         assert r"\input{" not in path.read_text()
     for path in (tmp_path / "out").glob("figures/*.svg"):

@@ -33,5 +33,13 @@ def test_fetch_names_its_files_as_json(monkeypatch: pytest.MonkeyPatch, capsys: 
     monkeypatch.setattr(varbench.data, "fetch", lambda *_, **__: (Path("a/x.gz"), Path("a/y.gz")))
     assert main(["data", "fetch", "mnist", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"name": "mnist", "files": ["a/x.gz", "a/y.gz"]}
-    assert main(["data", "fetch", "mnist"]) == 0
+    assert main(["data", "fetch", "mnist", "--quiet"]) == 0
     assert capsys.readouterr().out == ""
+
+
+def test_fetch_says_where_the_data_lie(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "fetch", "digits"]) == 0
+    assert capsys.readouterr().out == "digits: nothing to fetch, it comes with the packages that varbench installs\n"
+    monkeypatch.setattr(varbench.data, "fetch", lambda *_, **__: (Path("a/x.gz"), Path("a/y.gz")))
+    assert main(["data", "fetch", "mnist"]) == 0
+    assert capsys.readouterr().out == "mnist: 2 files in a, checked\n"

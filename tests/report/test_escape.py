@@ -30,7 +30,10 @@ def test_latex_by_hand(text, expected):
     [
         ("accuracy_sd", "accuracy_sd"),  # an underscore inside a word is no markup
         ("_x_ *y* `z`", r"\_x\_ \*y\* \`z\`"),
-        ("<script>a & b", "&lt;script&gt;a &amp; b"),
+        ("<script>a & b", r"\<script>a & b"),
+        ("&lt;b&gt; &#60; R&D", r"\&lt;b\&gt; \&#60; R&D"),  # an entity would be read as what it stands for
+        ("a < b > c", "a < b > c"),
+        ("> quoted", r"\> quoted"),
         ("64.9 % [64.5, 65.3]", "64.9 % [64.5, 65.3]"),  # brackets alone are no link
         ("[a](http://b)", r"\[a\](http://b)"),
         ("# title", r"\# title"),
@@ -56,5 +59,8 @@ def test_latex_leaves_no_special_character_bare(text):
 @given(st.text())
 def test_markdown_has_neither_html_nor_table_separators(text):
     escaped = markdown(text)
-    assert not re.search(r"[<>\n]", escaped)
+    assert "\n" not in escaped
+    assert not re.search(r"(?<!\\)(?:\\\\)*<[A-Za-z/!?]", escaped)
+    assert not re.search(r"(?<!\\)(?:\\\\)*&#?\w+;", escaped)
+    assert not escaped.startswith(">")
     assert not re.search(r"(?<!\\)(?:\\\\)*[|`*]", escaped)

@@ -19,8 +19,9 @@ from matplotlib.textpath import TextPath
 
 from varbench.report.document import read_document
 from varbench.report.figures import charts, ensembles, matrices, runs, tracks
+from varbench.report.figures.logarithmic import log_ticks
 from varbench.report.figures.registry import KINDS
-from varbench.report.figures.style import BASE, SMALLEST, WIDTH, axes_at, head, spread_offsets
+from varbench.report.figures.style import BASE, SMALLEST, WIDTH, axes_at, head, spread_offsets, with_unit
 from varbench.report.figures.text import ellipsis, fitted, log_number, text_width
 from varbench.report.figures.write import drawing, figure_pdf, figure_svg
 from varbench.report.numbers import Quantity
@@ -191,6 +192,7 @@ def test_lines_that_nearly_fit_are_set_smaller_before_they_are_cut():
 
 def test_short_forms():
     assert [log_number(x) for x in (1e-5, 0.001, 0.1, 1, 100.0, 1e6)] == ["10⁻⁵", "0.001", "0.1", "1", "100", "10⁶"]
+    assert [log_number(x) for x in (2e-5, 0.5, 2000, 1.5e6)] == ["2·10⁻⁵", "0.5", "2000", "1.5·10⁶"]
     assert ellipsis("a long name that ends in its point", 12) == "a long…point"
     assert ellipsis("short", 12) == "short"
 
@@ -242,5 +244,47 @@ def test_a_circle_is_round_where_both_axes_have_one_scale():
         (axes,) = figure.axes
         width, height = np.ptp(axes.transData.transform([[-1, -1], [1, 1]]), axis=0)
         assert (abs(width - height) < 1e-6) == equal
+        if equal:
+            longest = max(np.ptp(axes.get_xlim()), np.ptp(axes.get_ylim()))
+            assert 2 / longest > 0.8, "the data fill the axes both ways"
         keys = [artist for artist in figure.artists if isinstance(artist, Line2D)]
         assert {line.get_linestyle() for line in keys} == {"None"}, "a cloud has no lines, and neither has its key"
+
+
+@given(st.floats(1e-8, 1e6), st.floats(1.05, 1e8))
+def test_a_logarithmic_axis_has_two_ticks_or_more_and_not_many(low, ratio):
+    ticks = log_ticks(low, low * ratio)
+    assert 2 <= len(ticks) <= 9
+    assert ticks == sorted(set(ticks))
+    assert all(low * (1 - 1e-6) <= tick <= low * ratio * (1 + 1e-6) for tick in ticks)
+    labels = [log_number(tick) for tick in ticks]
+    assert len(set(labels)) == len(labels), "no two ticks read the same"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0.5, 2000, [1, 10, 100, 1000]),
+        (0.4, 6, [0.5, 1, 2, 5]),
+        (2.5, 4.5, [3, 4]),
+        (1e-9, 2, [1e-9, 1e-6, 1e-3, 1]),
+    ],
+)
+def test_ticks_of_a_logarithmic_axis_are_round(low, high, ticks):
+    assert log_ticks(low, high) == pytest.approx(ticks)
+
+
+def test_a_name_has_its_unit_once():
+    assert with_unit("loss", "nats") == "loss (nats)"
+    assert with_unit("gap", "pp") == "gap (pp)"
+    assert with_unit("loss in nats", "nats") == "loss in nats"
+    assert with_unit("accuracy", "fraction") == "accuracy", "its ticks say %"
+    assert with_unit("CKA", "index") == "CKA"
+    assert with_unit("", "nats") == ""
+
+
+def test_the_axis_of_a_loss_says_nats(document):
+    for panel in runs.panels(read_document(document)):
+        texts = [a.get_text() for axes in panel.figure.axes for a in axes.texts if isinstance(a, Annotation)]
+        assert "Test loss (nats)" in texts or not any(text.startswith("Test loss") for text in texts)
+        assert "Test accuracy" in texts

@@ -153,3 +153,9 @@ def _numbers(text: str) -> list[str]:
 def _read(text: str) -> float:
     mantissa, _, exponent = text.replace("−", "-").replace(",", "").partition(" × 10")
     return float(f"{mantissa}e{exponent.translate(str.maketrans('⁻⁰¹²³⁴⁵⁶⁷⁸⁹', '-0123456789')) or 0}")
+
+
+def test_an_interval_of_another_level_says_so():
+    assert Quantity(0.0553, 0.0476, 0.066, "nats", level=0.9).text == "0.0553 nats [0.0476, 0.0660 at 90 %]"
+    assert Quantity(0.0553, 0.0476, 0.066, "nats", level=0.95).text == "0.0553 nats [0.0476, 0.0660]"
+    assert Quantity(0.5, 0.5, 0.5, level=0.9).text == "0.500 (no spread)"

@@ -274,6 +274,17 @@ def test_summary_shows_values_with_intervals_and_methods(page, document):
     assert "8 (1 diverged)" in page.text
 
 
+def test_a_population_without_any_main_measure_has_no_row(small, quick_render):
+    bare = {**small["conditions"][0], "condition": "bare", "label": "Bare one"}
+    small["conditions"].append(bare)
+    small["estimates"].append({**small["estimates"][0], "condition": "bare", "measure": "ece"})
+    folder = quick_render(small)
+    table = (folder / "tables" / "summary.csv").read_text()
+    assert "Bare one" not in table
+    assert small["conditions"][0]["label"] in table
+    assert "1 more population has none of these measures." in read_page(folder).text
+
+
 def test_analysis_is_dumped_canonically(report, document):
     written = json.loads((report / "analysis.json").read_text())
     document["plots"]["mnist1d-mlp"]["curves"] = written["plots"]["mnist1d-mlp"]["curves"]  # NaN became null
@@ -292,7 +303,24 @@ def test_markdown_links_every_figure(report):
     pages = [int(page) for page in re.findall(r"\(Page (\d+) of \[figures", text)]
     assert pages == list(range(1, len(pages) + 1)), "every figure is a page of the PDF, in the order of the report"
     assert len(pages) == len(linked) - linked.count("figures/figures.pdf") == len(set(linked)) - 1
-    assert not re.search(r"<(?!/?details)[a-z]", text)
+    assert not re.search(r"(?<!\\)<(?!/?details)[a-z]", text)
+
+
+def test_markdown_holds_no_html_entity(small, quick_render):
+    small["studies"][0]["citation"] = "Hendrycks & Dietterich 2019, for R&D, &amp; is five characters"
+    text = (quick_render(small) / "report.md").read_text()
+    assert "After Hendrycks & Dietterich 2019, for R&D, \\&amp; is five characters" in text
+    assert not re.search(r"(?<!\\)&#?\w+;", text)
+
+
+def test_the_page_says_which_code_judged(small, quick_render):
+    small["manifest"]["judged"] = {"varbench": "9.8.7", "git": {"commit": "feedbead", "dirty": True}}
+    folder = quick_render(small)
+    said = "varbench 9.8.7, git commit feedbead, with uncommitted changes"
+    assert read_page(folder).text.count(said) == 2, "under provenance and at the foot"
+    assert f"- judged by: {said}" in (folder / "report.md").read_text()
+    small["manifest"]["judged"]["git"] = {"commit": None, "dirty": None}
+    assert "judged by: varbench 9.8.7\n" in (quick_render(small) / "report.md").read_text()
 
 
 def test_minimal_document_renders(minimal, quick_render):
@@ -318,7 +346,8 @@ def test_names_are_harmless_everywhere(small, quick_render):
     assert "script" not in {tag for tag, _ in page.tags}
     assert NAUGHTY in page.text
     outside_fences = re.sub(r"(?ms)^(```+)$.*?^\1$", "", (folder / "report.md").read_text())
-    assert "<script" not in outside_fences
+    assert not re.search(r"(?<!\\)<script", outside_fences)
+    assert not re.search(r"(?<!\\)&#?\w+;", outside_fences)
     for path in folder.glob("tables/*.tex"):
         assert r"\input{" not in path.read_text()
     for path in folder.glob("figures/*.svg"):

@@ -1,6 +1,7 @@
 """Counts under tables, the order of matrices, and long names."""
 
 import numpy as np
+import pytest
 
 import varbench
 from tests.analysis.populations import population
@@ -10,7 +11,7 @@ from varbench.report.document import EstimateRow, read_document
 from varbench.report.figures import matrices
 from varbench.report.numbers import Quantity
 from varbench.report.overview import methods_sentence
-from varbench.report.page import _flow
+from varbench.report.page import _columns, _flow
 
 
 def test_counts_are_those_of_what_was_made_and_one_is_singular():
@@ -49,3 +50,10 @@ def test_long_names_may_break_and_others_stay_as_they_are():
     broken = _flow("x" * 15 + "<" * 20 + " rest")
     assert broken.count("<wbr>") == 2
     assert broken.replace("<wbr>", "") == "x" * 15 + "&lt;" * 20 + " rest"
+
+
+@pytest.mark.parametrize(
+    ("count", "few"), [(1, True), (2, True), (3, False), (4, True), (5, False), (6, False), (8, True)]
+)
+def test_boxes_stand_in_two_columns_where_three_would_leave_one_empty(count, few):
+    assert _columns(["box"] * count) == (" few" if few else "")

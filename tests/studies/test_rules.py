@@ -10,7 +10,7 @@ import scipy.stats
 
 from tests.studies.evidence import interval, unknown
 from varbench.stats.mean import mean_estimate
-from varbench.studies.rules import decided, deciding, fixed, significant, told, weigh
+from varbench.studies.rules import briefly, decided, deciding, fixed, significant, told, weigh
 from varbench.studies.study import Part, Verdict
 from varbench.studies.sweeps import exponential
 from varbench.studies.weighed import Side, Weighed
@@ -218,3 +218,54 @@ def test_significant_digits_have_a_power_in_print(value, text):
 
 def test_an_estimate_is_told_with_true_minus():
     assert told(interval(-0.5, 0.25), digits=2, unit="pp") == "−0.50 pp [−0.75, −0.25]"
+
+
+@pytest.mark.parametrize(
+    ("value", "half", "text"),
+    [
+        (0.123, 0.005, "12.3 % [11.8, 12.8]"),
+        (0.00025, 0.0002, "0.03 % [0.00, 0.04]"),  # with one decimal the value would be its lower end
+        (0.5, 0.0, "50.0 % [50.0, 50.0]"),
+        (1e-9, 1e-9, "0.0 % [0.0, 0.0]"),  # no few decimals tell these apart
+    ],
+)
+def test_a_value_is_told_apart_from_the_ends_of_its_interval(value, half, text):
+    assert told(interval(value, half), scale=100, unit="%") == text
+
+
+def test_a_number_beside_a_threshold_says_on_which_side_it_lies():
+    estimate = replace(interval(0.9929, 0.003), low=0.9897, high=0.9961)
+    assert told(estimate, scale=100, unit="%") == "99.3 % [99.0, 99.6]"
+    assert told(estimate, scale=100, unit="%", beside=0.99) == "99.29 % [98.97, 99.61]"
+
+
+def test_a_level_other_than_the_usual_one_is_named():
+    estimate = replace(interval(0.055, 0.005), level=0.9)
+    assert told(estimate, digits=3, unit="nats") == "0.055 nats [0.050, 0.060 at 90 %]"
+    assert briefly(estimate) == "0.055 [0.05, 0.06 at 90 %]"
+
+
+def test_a_short_number_is_told_apart_from_its_interval_and_from_one():
+    assert briefly(interval(1.2e-6, 0.4e-6)) == "1.2 × 10⁻⁶ [8 × 10⁻⁷, 1.6 × 10⁻⁶]"
+    assert briefly(interval(0.9951, 0.0004)) == "0.9951 [0.9947, 0.9955]"
+    assert significant(0.9951) == "0.995"
+    assert significant(0.9999999) == "1"
+    assert significant(1.0) == "1"
+
+
+def test_what_was_weighed_gives_its_p_value_again():
+    numbers = [
+        number("x", 0.012),
+        number("x", 0.012, side="below"),
+        Weighed(replace(exponential(interval(0.3, 0.4)), level=0.9), "above", 1.0, ratio=True),
+        replace(number("x", 0.012), gated=True),
+    ]
+    part = Verdict("c", "supported", "", (weigh("p", numbers, ""),)).as_dict()["parts"][0]
+    for w, written in zip(numbers, part["weighed"], strict=True):
+        numbers_told = [written[k] for k in ("value", "low", "high", "threshold")]
+        value, low, high, threshold = np.log(numbers_told) if written["ratio"] else numbers_told
+        length = value - low if threshold < value else high - value
+        beyond = (threshold - value if written["side"] == "above" else value - threshold) / length
+        quantile = scipy.stats.t.ppf((1 + written["level"]) / 2, written["degrees"])
+        expected = 1.0 if written["gated"] else scipy.stats.t.sf(beyond * quantile, written["degrees"])
+        assert written["p_value"] == pytest.approx(expected, rel=1e-9) == w.p_value

@@ -20,6 +20,7 @@ from varbench.report import render
 from varbench.store import PopulationStore
 from varbench.studies import execute as execute_module
 from varbench.studies import request as requests
+from varbench.studies.environment import git
 from varbench.studies.execute import execute, jobs_of
 from varbench.studies.experiments import make_experiment
 from varbench.studies.judge import judge
@@ -28,6 +29,7 @@ from varbench.studies.registry import STUDIES, studies, study
 from varbench.studies.request import Request, command_line, request_of, source_file
 from varbench.studies.study import Experiment, Judgement, Study, Verdict
 from varbench.studies.verify import verify_experiments
+from varbench.version import __version__
 
 OWN = Path(__file__).with_name("own_study.py")
 
@@ -129,6 +131,12 @@ def test_what_studies_share_is_trained_once_and_measured_for_both(out, analysis)
     assert analysis["headline"].startswith("Of 2 claims about training, ")
 
 
+def test_the_analysis_says_which_code_judged(analysis):
+    judged = analysis["manifest"]["judged"]
+    assert judged["varbench"] == __version__
+    assert judged["git"] == git()
+
+
 def test_experiments_and_charts_travel_with_the_analysis(analysis):
     assert analysis["studies"][0]["headline"] == "The squares end at 9."
     (chart,) = analysis["charts"]
@@ -154,8 +162,12 @@ def test_the_same_request_goes_on_and_trains_nothing_again(out):
     asked = request_of(out)
     assert [s.name for s in asked.studies] == ["own-steps", "sharing"]
     before = {p: p.stat().st_mtime_ns for p in out.rglob("*.npz")}
-    execute(asked, jobs_of(asked, out), out, command=command_line(asked, out))
+    moments = []
+    execute(asked, jobs_of(asked, out), out, command=command_line(asked, out), listen=moments.append)
     assert {p: p.stat().st_mtime_ns for p in out.rglob("*.npz")} == before
+    populations = [moment for moment in moments if moment.runs]
+    assert {moment.label for moment in populations} == {plan.label for plan in asked.populations()}
+    assert all((moment.runs_done, moment.inside) == (moment.runs, 1.0) for moment in populations)
 
 
 def test_two_populations_train_at_the_same_time_and_as_they_do_alone(out, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -33,6 +34,8 @@ def data(
         files = fetch(name, directory, progress=not quiet)
         if json:
             print(json_.dumps({"name": name, "files": [str(path) for path in files]}, indent=1))
+        elif not quiet:
+            print(_fetched(name, files))
         return 0
     dataset = load(name, directory=directory)
     if json:
@@ -56,3 +59,11 @@ def data(
     if dataset.note:
         print(f"{'' if dataset.verified else 'NOT VERIFIED: '}{dataset.note}")
     return 0
+
+
+def _fetched(name: str, files: Sequence[Path]) -> str:
+    """A sentence on where the data lie."""
+    if not files:
+        return f"{name}: nothing to fetch, it comes with the packages that varbench installs"
+    folders = ", ".join(dict.fromkeys(str(path.parent) for path in files))
+    return f"{name}: {len(files)} file{'s' if len(files) != 1 else ''} in {folders}, checked"

@@ -226,7 +226,7 @@ def _estimate_row(entry: Mapping[str, Any]) -> EstimateRow:
         condition=str(entry.get("condition") or ""),
         measure=str(entry["measure"]),
         at=entry.get("at"),
-        quantity=Quantity(value, low, high, str(entry.get("unit") or ""), reason),
+        quantity=Quantity(value, low, high, str(entry.get("unit") or ""), reason, entry.get("level")),
         level=entry.get("level"),
         method=str(entry.get("method") or ""),
         resampled=str(entry.get("resampled") or ""),

@@ -40,7 +40,8 @@ _SUPERSCRIPT = re.compile("[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _PLAIN_DIGITS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 _MARKDOWN_INLINE = re.compile(r"([\\`*|~$]|(?<!\w)_|_(?!\w))")  # an underscore inside a word is no markup
 _MARKDOWN_LINK = re.compile(r"([\[\]])")
-_MARKDOWN_LINE_START = re.compile(r"^(#{1,6}|[-+=]+|\d+[.)])(?=\s|$)")
+_MARKDOWN_HTML = re.compile(r"&(?=#?\w+;)|<(?=[A-Za-z/!?])")  # what would be read as an entity or as a tag
+_MARKDOWN_LINE_START = re.compile(r"^(#{1,6}|[-+=]+|\d+[.)])(?=\s|$)|^>")
 
 
 class Safe(str):
@@ -56,11 +57,14 @@ def latex(text: str) -> str:
 
 
 def markdown(text: object) -> Safe:
-    """Plain text as Markdown on one line: no markup, no HTML, no table separators."""
+    """Plain text as Markdown on one line: no markup, no HTML, no table separators.
+
+    Characters are escaped by a backslash and never written as HTML entities, which a reader of the source would see.
+    """
     if isinstance(text, Safe):
         return text
     flat = " ".join(str(text).split())
-    escaped = _MARKDOWN_INLINE.sub(r"\\\1", flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+    escaped = _MARKDOWN_HTML.sub(r"\\\g<0>", _MARKDOWN_INLINE.sub(r"\\\1", flat))
     if re.search(r"\][(\[:]", escaped):  # brackets alone, as in an interval, are no link
         escaped = _MARKDOWN_LINK.sub(r"\\\1", escaped)
-    return Safe(_MARKDOWN_LINE_START.sub(lambda m: f"{m[1][:-1]}\\{m[1][-1]}", escaped))
+    return Safe(_MARKDOWN_LINE_START.sub(lambda m: f"{m[0][:-1]}\\{m[0][-1]}", escaped))

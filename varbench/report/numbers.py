@@ -30,6 +30,7 @@ BARE_UNITS = frozenset(
         "count",
     }
 )
+USUAL_LEVEL = 0.95
 SMALLEST_PLAIN = Decimal("0.001")
 LARGEST_PLAIN = Decimal("1000000")
 SMALLEST_GROUPED = Decimal("10000")
@@ -42,13 +43,17 @@ _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 @dataclass(frozen=True)
 class Quantity:
-    """A value with its interval, in stored units; `None` where there is none, and then `reason` says why."""
+    """A value with its interval, in stored units; `None` where there is none, and then `reason` says why.
+
+    `level` is the coverage of the interval; one other than that of most, 95 %, is written out.
+    """
 
     value: float | None
     low: float | None = None
     high: float | None = None
     unit: str = ""
     reason: str = ""
+    level: float | None = None
 
     @property
     def is_exact_zero(self) -> bool:
@@ -71,13 +76,17 @@ class Quantity:
 
     @property
     def interval_text(self) -> str:
-        """`[low, high]` in the digits of the value, `(no spread)` where all runs give the same, or nothing."""
+        """`[low, high]` in the digits of the value, `(no spread)` where all runs give the same, or nothing.
+
+        An interval of another level than 95 % says so: `[low, high at 90 %]`.
+        """
         if self.value is None or self.is_exact_zero or (self.low is None and self.high is None):
             return ""
         if self.low == self.value == self.high:
             return "(no spread)"
         _, low, high = _write(self)
-        return f"[{low}, {high}]"
+        level = "" if self.level in (None, USUAL_LEVEL) else f" at {100 * (self.level or 0):g} %"
+        return f"[{low}, {high}{level}]"
 
 
 def unit_scale(unit: str) -> int:

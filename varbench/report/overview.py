@@ -24,7 +24,7 @@ HOLDS = {True: "yes", False: "no"}
 
 
 def summary_table(document: Document) -> Table | None:
-    """Populations × main measures; measures that depend on M stand at the largest M all populations have."""
+    """Populations × main measures, those that have any; measures that depend on M at the largest M all of them have."""
     populations = [c for c in document.populations if any(r.condition == c.name for r in document.estimates)]
     columns: list[Column] = []
     cells: list[list[EstimateRow | None]] = []
@@ -41,12 +41,18 @@ def summary_table(document: Document) -> Table | None:
     rows_out: list[tuple[Cell, ...]] = []
     for index, condition in enumerate(populations):
         numbers = [None if column[index] is None else column[index].quantity for column in cells]  # type: ignore[union-attr]
+        if not any(numbers):
+            continue
         role = "" if condition.role == "population" else f" ({condition.role})"
         rows_out.append((condition.label + role, _runs(condition), *numbers))
     shown = [row for column in cells for row in column if row is not None]
+    bare = len(populations) - len(rows_out)
+    without = (
+        f" {integer(bare)} more population{'s have' if bare > 1 else ' has'} none of these measures." if bare else ""
+    )
     return Table(
         "summary",
-        f"Main measures of every population. {methods_sentence(document, shown)}",
+        f"Main measures of every population. {methods_sentence(document, shown)}{without}",
         (Column("condition", "Population"), Column("runs", "Runs"), *columns),
         tuple(rows_out),
         most=PRINTED_ROWS,

@@ -15,7 +15,7 @@ from varbench.report.escape import Safe, markdown
 from varbench.report.figures.compact import without_style_sheet
 from varbench.report.links import CsvLink
 from varbench.report.overview import ordered_measures
-from varbench.report.provenance import bibtex, facts, given
+from varbench.report.provenance import bibtex, facts, given, judged_by
 from varbench.report.sections import Block, DrawnPanel, Section
 from varbench.report.tables import ReadableTable, to_markdown
 
@@ -81,6 +81,7 @@ def page_context(
         "glossary": _glossary(document),
         "facts": facts(document),
         "given": given(document),
+        "judged_by": judged_by(document),
         "command": str(document.manifest.get("command") or ""),
         "bibtex": bibtex(document),
     }
@@ -90,6 +91,7 @@ def page_html(context: Mapping[str, Any]) -> str:
     """The single-file page; everything that is not our own SVG or CSS is escaped."""
     environment = _environment(autoescape=True)
     environment.filters["flow"] = _flow
+    environment.filters["columns"] = _columns
     environment.filters["csv"] = lambda table: context["links"][table.name]
     environment.filters["svg"] = lambda svg: Markup(without_style_sheet(svg))  # by matplotlib, which escapes its text
     return environment.get_template("page.html.j2").render(**context)
@@ -123,6 +125,11 @@ def _flow(text: str) -> Markup:
     shown = _LONG_WORD.sub(lambda word: "\u200b".join(_LONG_PART.findall(word[0])), text)
     together = _TOGETHER.sub(r'<span class="together">\g<0></span>', str(escape(shown)))
     return Markup(together.replace("\u200b", "<wbr>"))
+
+
+def _columns(boxes: Sequence[object]) -> str:
+    """The class of a grid whose boxes stand in two columns, where three would leave one of them empty."""
+    return " few" if len(boxes) == 1 or (len(boxes) % 2 == 0 and len(boxes) % 3) else ""
 
 
 def _alt(panel: DrawnPanel) -> str:
@@ -162,6 +169,7 @@ def _study(
         "title": str(study.get("title") or study.get("study") or document.text("title")),
         "anchor": f"study-{file_stem(name)}",
         "rulings": rulings,
+        "cards": [ruling for ruling in rulings if ruling.about != "Overall"],
         "overall": next((ruling for ruling in rulings if ruling.about == "Overall"), None),
         "charts": charts.get(name, ()),
         "picture": pictures.get(name, ""),

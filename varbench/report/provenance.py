@@ -17,7 +17,6 @@ def facts(document: Document) -> list[tuple[str, str]]:
     """Name and value of everything the manifest says about the machine and the program."""
     manifest = document.manifest
     device = manifest.get("device") or {}
-    git = manifest.get("git") or {}
     version = {"varbench": manifest.get("varbench")}
     found = _pairs(version) + [pair for pair in _pairs(manifest.get("versions")) if pair[0] != "varbench"]
     if device:
@@ -25,10 +24,24 @@ def facts(document: Document) -> list[tuple[str, str]]:
         found.append(("device", f"{count}{device.get('kind') or device.get('platform') or 'unknown'}"))
         found += _pairs({name: value for name, value in device.items() if name not in ("count", "kind")})
     found += _pairs(manifest.get("flags"))
-    if git.get("commit"):
-        state = ", with uncommitted changes" if git.get("dirty") else ""
-        found.append(("git commit", f"{git['commit']}{state}"))
+    found.append(("git commit", _commit(manifest.get("git"))))
+    found.append(("judged by", judged_by(document)))
     return [(name, value) for name, value in found if value]
+
+
+def judged_by(document: Document) -> str:
+    """The version and commit that measured and decided, which may be later than those that trained; or nothing."""
+    judged = document.manifest.get("judged") or {}
+    if not judged.get("varbench"):
+        return ""
+    commit = _commit(judged.get("git"))
+    return f"varbench {judged['varbench']}" + (f", git commit {commit}" if commit else "")
+
+
+def _commit(git: Mapping[str, Any] | None) -> str:
+    if not git or not git.get("commit"):
+        return ""
+    return f"{git['commit']}{', with uncommitted changes' if git.get('dirty') else ''}"
 
 
 def given(document: Document) -> list[tuple[str, str]]:

@@ -117,7 +117,7 @@ def execute(
             whole = Whole(costs, listen, workers.stopped)
             for place, job in enumerate(jobs):
                 tell = whole.of(place)
-                tell(Moment(job.plan.label, len(job.plan.design), 0, None, 0.0, 0.0))
+                tell(_before_training(job, out / job.plan.name))
                 workers.begin(_train, job, next(engines), out / job.plan.name, where, tell, cores)
             for place, experiment in enumerate(experiments, start=len(jobs)):
                 workers.begin(make_experiment, out, experiment, _listener(experiment, whole.of(place)), where=where)
@@ -130,6 +130,14 @@ def _populations_at_once() -> int:
 
     devices = jax.local_devices()
     return len(devices) if devices[0].platform == "cpu" else 1
+
+
+def _before_training(job: Job, folder: Path) -> Moment:
+    """Where a population stands before its program is ready: at the runs that an earlier call has finished."""
+    total, finished = len(job.plan.design), 0
+    if (folder / "manifest.json").exists():
+        finished = total - sum(len(runs) for _, runs in PopulationStore.open(folder).missing())
+    return Moment(job.plan.label, total, finished, None, finished / total, 0.0)
 
 
 def _listener(experiment: Experiment, listen: Callable[[Moment], None]) -> Callable[[float], None]:

@@ -22,11 +22,13 @@ from varbench.stats.estimate import Estimate
 from varbench.store import PopulationStore
 from varbench.studies.decided_chart import with_deciding_chart
 from varbench.studies.designs import identical_in, identical_in_experiment, together_told, varied_in
+from varbench.studies.environment import git
 from varbench.studies.experiments import made_where, read_experiment
 from varbench.studies.moment import Moment
 from varbench.studies.parallel import side_by_side
 from varbench.studies.request import Request, continued, read_study, request_of
 from varbench.studies.study import Evidence, Judgement, Named, PopulationPlan, Study
+from varbench.version import __version__
 
 CHART_DIGITS = 5
 """What is drawn has fewer digits than the estimates, which stand beside it."""
@@ -319,6 +321,7 @@ def _manifest(
     known = {key: where.get(key) or {} for key in ("versions", "device", "flags", "git")}
     return {
         "varbench": known["versions"].get("varbench"),
+        "judged": {"varbench": __version__, "git": git()},
         "command": record["command"],
         **known,
         "populations": [

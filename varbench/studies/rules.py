@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from varbench.analysis.document import LEVEL
 from varbench.stats.estimate import Estimate
 from varbench.stats.multiple import holm
 from varbench.studies.study import Answer, Part, Verdict
 from varbench.studies.weighed import Weighed
+
+MORE_DIGITS = 3
+"""How many digits more than usual are written to tell numbers apart."""
+
+MOST_DIGITS = 6
+"""Digits beyond which a number just below 1 is written as 1."""
 
 HOLM = (
     "A part fails only where it still does after Holm's correction over all numbers that the rule weighs. Where runs "
@@ -61,14 +68,51 @@ def overall(verdicts: Sequence[Verdict]) -> Verdict:
     return Verdict(None, whole, f"Of {len(words)} {plural}: {', '.join(counts)}." if words else "Nothing was decided.")
 
 
-def told(estimate: Estimate, *, scale: float = 1.0, digits: int = 1, unit: str = "") -> str:
-    """An estimate in a sentence: `12.3 % [11.8, 12.9]`, or why there is none."""
+def told(
+    estimate: Estimate, *, scale: float = 1.0, digits: int = 1, unit: str = "", beside: float | None = None
+) -> str:
+    """An estimate in a sentence: `12.3 % [11.8, 12.9]`, or why there is none.
+
+    It has more than the wanted decimals where these would write the value as an end of its interval, or a number as
+    the threshold that it stands `beside` (in the units of the estimate); a level other than 95 %
+    is named: `[11.8, 12.9 at 90 %]`.
+    """
     if estimate.value is None:
         return f"unknown ({estimate.reason})"
-    text = f"{fixed(scale * estimate.value, digits)}{' ' if unit else ''}{unit}"
-    if estimate.low is None or estimate.high is None:
-        return text
-    return f"{text} [{fixed(scale * estimate.low, digits)}, {fixed(scale * estimate.high, digits)}]"
+    numbers = [x for x in (estimate.value, estimate.low, estimate.high) if x is not None]
+    against = numbers if beside is None else [*numbers, beside]
+    decimals = _distinct([scale * x for x in against], digits, fixed)
+    value, *ends = (f"{fixed(scale * x, decimals)}" for x in numbers)
+    return _with_interval(f"{value}{' ' if unit else ''}{unit}", ends, estimate)
+
+
+def briefly(estimate: Estimate) -> str:
+    """An estimate with two significant digits, however small it is: `1.2 × 10⁻⁶ [0.8 × 10⁻⁶, 1.6 × 10⁻⁶]`.
+
+    With more of them where two would write the value as an end of its interval.
+    """
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return told(estimate, digits=3)
+    numbers = [estimate.value, estimate.low, estimate.high]
+    digits = _distinct(numbers, 2, significant)
+    value, *ends = (significant(x, digits) for x in numbers)
+    return _with_interval(value, ends, estimate)
+
+
+def _with_interval(value: str, ends: Sequence[str], estimate: Estimate) -> str:
+    """A number as written with its interval as written, and the level of that where it is none of 95 %."""
+    if len(ends) < 2:
+        return value
+    level = "" if estimate.level == LEVEL else f" at {100 * estimate.level:g} %"
+    return f"{value} [{ends[0]}, {ends[1]}{level}]"
+
+
+def _distinct(numbers: Sequence[float], digits: int, write: Callable[[float, int], str]) -> int:
+    """The least digits from the wanted ones on that write different numbers differently; those where none do."""
+    for more in range(digits, digits + MORE_DIGITS + 1):
+        if len({write(x, more) for x in numbers}) == len(set(numbers)):
+            return more
+    return digits
 
 
 def fixed(value: float, digits: int) -> str:
@@ -78,7 +122,12 @@ def fixed(value: float, digits: int) -> str:
 
 
 def significant(value: float, digits: int = 2) -> str:
-    """A number with so many significant digits, as in print: `0.012`, `−3`, `4.9 × 10⁻⁵`."""
+    """A number with so many significant digits, as in print: `0.012`, `−3`, `4.9 × 10⁻⁵`.
+
+    A number just below 1 has as many digits as tell it from 1.
+    """
+    while 0.9 < abs(value) < 1 and abs(float(f"{value:.{digits}g}")) == 1 and digits < MOST_DIGITS:
+        digits += 1
     mantissa, _, exponent = f"{value:.{digits}g}".replace("-", "−").partition("e")
     return f"{mantissa} × 10{str(int(exponent.replace('−', '-'))).translate(_SUPERSCRIPTS)}" if exponent else mantissa
 
@@ -86,9 +135,9 @@ def significant(value: float, digits: int = 2) -> str:
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def percent(estimate: Estimate, *, digits: int = 1) -> str:
+def percent(estimate: Estimate, *, digits: int = 1, beside: float | None = None) -> str:
     """A fraction in a sentence, in percent."""
-    return told(estimate, scale=100.0, digits=digits, unit="%")
+    return told(estimate, scale=100.0, digits=digits, unit="%", beside=beside)
 
 
 def weigh(name: str, weighed: Weighed | Sequence[Weighed], text: str) -> Part:

@@ -142,7 +142,9 @@ class Verdict:
     parts: tuple[Part, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """As it stands in `analysis.json`: each number that was weighed with its threshold and its p value."""
+        """As it stands in `analysis.json`: each number that was weighed with its threshold, its p value and what that
+        follows from: the level and degrees of freedom of its interval, whether it is a ratio,
+        and whether it tells nothing here."""
         return {
             "condition": self.condition,
             "verdict": self.verdict,
@@ -157,6 +159,10 @@ class Verdict:
                             "value": w.estimate.value,
                             "low": w.estimate.low,
                             "high": w.estimate.high,
+                            "level": w.estimate.level,
+                            "degrees": w.estimate.degrees,
+                            "ratio": w.ratio,
+                            "gated": w.gated,
                             "side": w.side,
                             "threshold": w.threshold,
                             "p_value": w.p_value,

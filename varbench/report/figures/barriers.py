@@ -23,6 +23,7 @@ from varbench.report.figures.style import (
     number_axis,
     padded,
     panel_figure,
+    with_unit,
 )
 from varbench.report.numbers import integer, number
 from varbench.report.tables import Cell, Column, Table
@@ -107,8 +108,9 @@ def _panel(document: Document, condition: Condition, entry: Mapping[str, Any]) -
         _frame(axes, values, unit, last=index == len(SCORES) - 1)
         if index == 0:
             axes.legend(loc="upper center", frameon=False, fontsize=SMALL, ncols=2, handlelength=2.2, borderpad=0)
-        unit = "pp" if score == "error" else unit
-        head(axes, label, "barrier " + ", then ".join(number(q.value, unit) for _, q in barriers) if barriers else "")
+        rise = "pp" if score == "error" else unit
+        heights = ", then ".join(number(q.value, rise) for _, q in barriers)
+        head(axes, with_unit(label, unit), f"barrier {heights}" if barriers else "")
         if barriers:
             said.append(f"{label.lower()} " + ", ".join(f"{q.text} {name}" for name, q in barriers))
     count = len(entry.get("runs") or [])

@@ -10,14 +10,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import NullLocator
 
 from varbench.report.document import Document, file_stem
 from varbench.report.figures.kind import FigureKind, Panel
+from varbench.report.figures.logarithmic import log_axis
 from varbench.report.figures.style import (
     FAINT,
     GRID,
+    LEFT,
     ORANGE,
+    RIGHT,
     SERIES,
     SMALL,
     SOFT,
@@ -28,10 +31,11 @@ from varbench.report.figures.style import (
     number_axis,
     padded,
     panel_figure,
+    with_unit,
 )
 from varbench.report.figures.text import fitted, log_number, text_width
 from varbench.report.figures.tracks import ROW
-from varbench.report.numbers import Quantity, number, unit_scale, unit_suffix
+from varbench.report.numbers import Quantity, number
 from varbench.report.tables import Cell, Column, Table
 
 LOOKS = (*SERIES, (ORANGE, "v", (0, (4, 1, 1, 1))), (SOFT, "P", (0, (1, 1))))
@@ -39,6 +43,7 @@ LOOKS = (*SERIES, (ORANGE, "v", (0, (4, 1, 1, 1))), (SOFT, "P", (0, (1, 1))))
 
 THUMB = (1.5, 0.62)  # inches
 KEY_LINE = 0.17  # inches of one line of the key
+HEIGHT = 1.75  # inches of the axes, unless rows or one scale for both axes need others
 BESIDE = 0.075  # inches between the marks of two series in a row
 
 
@@ -107,18 +112,27 @@ def _panel(chart: Mapping[str, Any]) -> Panel:
     drawn = _series(chart)
     key = _key_lines(drawn) if len(drawn) > 1 else []
     rows = chart.get("kind") == "rows"
-    body = _row_height(drawn) * len(_names(chart)) + 0.06 if rows else 1.75
+    body = _row_height(drawn) * len(_names(chart)) + 0.06 if rows else _height(chart, drawn)
     top = 0.46 + KEY_LINE * len(key)
     figure = panel_figure(str(chart["title"]), height=top + body + (0.26 if rows else 0.44))
     axes = axes_at(figure, top=top, height=body, **({"left": 0.0} if rows else {}))
     _key(figure, key, str(chart.get("kind") or "lines"))
     _draw(axes, chart, small=False)
-    head(axes, str(chart.get("y_label") or ""))
+    head(axes, with_unit(str(chart.get("y_label") or ""), str(chart.get("unit") or "")))
     caption = str(chart.get("caption") or "")
     name = f"chart--{file_stem(str(chart['study']))}--{file_stem(str(chart['name']))}"
     axes_named = f"{chart.get('y_label')} against {chart.get('x_label') or 'rows'}"
     alt = f"{chart['title']}: {axes_named}. {_said(chart, drawn)} {caption}"
     return Panel(name, figure, caption, alt, group=str(chart["study"]))
+
+
+def _height(chart: Mapping[str, Any], drawn: list[Drawn]) -> float:
+    """Inches of the axes; where both have one scale, as many as the data fill."""
+    if not chart.get("equal"):
+        return HEIGHT
+    wide, high = (np.ptp(np.concatenate([getattr(s, axis) for s in drawn])) for axis in "xy")
+    width = WIDTH - LEFT - RIGHT
+    return float(np.clip(width * high / wide if wide else HEIGHT, HEIGHT, width))
 
 
 def _row_height(drawn: list[Drawn]) -> float:
@@ -207,7 +221,7 @@ def _value_scale(axes: Axes, chart: Mapping[str, Any], values: list[float]) -> N
     if chart.get("log_y") and positive:
         axes.set_yscale("log")
         axes.set_ylim(min(positive) * 0.8, max(positive) * 1.25)
-        _decades(axes.yaxis, unit_scale(str(chart.get("unit"))), unit_suffix(str(chart.get("unit"))) == "%")
+        log_axis(axes.yaxis, str(chart.get("unit") or ""))
         return
     axes.set_ylim(*padded(values, share=0.1))
     number_axis(axes.yaxis, str(chart.get("unit") or ""), bins=4)
@@ -224,7 +238,7 @@ def _place_scale(axes: Axes, chart: Mapping[str, Any], drawn: list[Drawn]) -> No
             axes.set_xticks(marks, [log_number(v) for v in marks])
             axes.xaxis.set_minor_locator(NullLocator())
         else:
-            _decades(axes.xaxis, 1, False)
+            log_axis(axes.xaxis)
         return
     axes.set_xlim(*padded([float(places.min()), float(places.max())], share=0.04))
     number_axis(axes.xaxis, "", bins=5)
@@ -237,12 +251,6 @@ def _one_scale(axes: Axes) -> None:
     half = max((right - left) / ratio, high - low) / 2
     axes.set_xlim((left + right) / 2 - half * ratio, (left + right) / 2 + half * ratio)
     axes.set_ylim((low + high) / 2 - half, (low + high) / 2 + half)
-
-
-def _decades(axis: Any, scale: float, percent: bool) -> None:
-    axis.set_major_locator(LogLocator(base=10, numticks=5))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda v, _: log_number(v * scale) + ("%" if percent else "")))
 
 
 def _rows(axes: Axes, chart: Mapping[str, Any], drawn: list[Drawn], *, small: bool) -> None:
@@ -260,7 +268,7 @@ def _rows(axes: Axes, chart: Mapping[str, Any], drawn: list[Drawn], *, small: bo
     unit = str(chart.get("unit") or "")
     if not small:
         if logarithmic:
-            _decades(axes.xaxis, unit_scale(unit), unit_suffix(unit) == "%")
+            log_axis(axes.xaxis, unit)
         else:
             number_axis(axes.xaxis, unit)
     left, right = axes.get_xlim()

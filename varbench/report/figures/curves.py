@@ -8,10 +8,10 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from varbench.report.document import Condition, Document
 from varbench.report.figures.kind import FigureKind, Panel
+from varbench.report.figures.logarithmic import log_axis
 from varbench.report.figures.style import (
     BLUE,
     ORANGE,
@@ -23,8 +23,8 @@ from varbench.report.figures.style import (
     number_axis,
     padded,
     panel_figure,
+    with_unit,
 )
-from varbench.report.figures.text import log_number
 from varbench.report.numbers import alongside, integer, number
 from varbench.report.tables import Cell, Column, Table
 
@@ -90,7 +90,7 @@ def _panel(condition: Condition, steps: np.ndarray, curves: list[tuple[str, str,
         axes = axes_at(figure, top=0.5 + 1.24 * index, height=0.88)
         median = _median(values)
         last = f"median {number(_number(median[-1]), unit)} at the end"
-        head(axes, label, last)
+        head(axes, with_unit(label, unit), last)
         _lines(axes, steps, values, median, color)
         _scale(axes, values, unit)
         horizontal_grid(axes)
@@ -128,9 +128,7 @@ def _scale(axes: Axes, values: Curves, unit: str) -> None:
     if unit != "fraction" and low > 0 and high / low > LOG_RATIO:
         axes.set_yscale("log")
         axes.set_ylim(low * 0.8, high * 1.25)
-        axes.yaxis.set_major_locator(LogLocator(base=10, numticks=5))
-        axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: log_number(value)))
+        log_axis(axes.yaxis)
         return
     axes.set_ylim(*padded([low, max(high, low)]))
     number_axis(axes.yaxis, unit, bins=4)

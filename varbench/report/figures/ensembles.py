@@ -19,6 +19,7 @@ from varbench.report.figures.style import (
     number_axis,
     padded,
     panel_figure,
+    with_unit,
 )
 from varbench.report.tables import Column, Table
 
@@ -74,7 +75,7 @@ def _panel(condition: Condition, curves: list[tuple[str, str, Points]]) -> Panel
         _size_axis(axes, sizes, labels=index == len(curves) - 1)
         number_axis(axes.yaxis, first.quantity.unit, bins=4)
         horizontal_grid(axes)
-        head(axes, heading, f"M = {largest:g}: {last.quantity.text}")
+        head(axes, with_unit(heading, first.quantity.unit), f"M = {largest:g}: {last.quantity.text}")
         start = f" from {first.quantity.value_text} at M = {smallest:g}"
         before = start if largest > smallest else ""
         said.append(f"{heading.lower()} goes{before} to {last.quantity.text} at M = {largest:g}")

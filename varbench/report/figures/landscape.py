@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from varbench.report.document import Condition, Document, EstimateRow
 from varbench.report.figures.kind import FigureKind, Panel
+from varbench.report.figures.logarithmic import log_axis
 from varbench.report.figures.steps import step_axis
 from varbench.report.figures.style import (
     BLUE,
@@ -21,8 +21,8 @@ from varbench.report.figures.style import (
     number_axis,
     padded,
     panel_figure,
+    with_unit,
 )
-from varbench.report.figures.text import log_number
 from varbench.report.numbers import integer
 from varbench.report.tables import Column, Table
 
@@ -74,11 +74,11 @@ def _panel(document: Document, condition: Condition, steps: np.ndarray, values: 
         horizontal_grid(axes)
         if series:
             (first, start), (last, end) = series[0], series[-1]
-            head(axes, measure.label, end.quantity.text)
+            head(axes, with_unit(measure.label, measure.unit), end.quantity.text)
             begin = start.quantity.value_text
             said.append(f"{measure.inline} goes from {begin} at step {first:g} to {end.quantity.text} at step {last:g}")
         else:
-            head(axes, measure.label)
+            head(axes, with_unit(measure.label, measure.unit))
     finding = f"Mean over {integer(len(next(iter(values.values()))))} runs: {'; '.join(said)}." if said else "No means."
     alt = f"{condition.label}, curvature of the training loss of every measured run over the steps. {finding}"
     return Panel(f"landscape--{condition.stem}", figure, finding, alt)
@@ -96,9 +96,7 @@ def _scale(axes: Axes, points: Points, unit: str) -> None:
     if unit != "fraction" and low > 0 and high / low > LOG_RATIO:
         axes.set_yscale("log")
         axes.set_ylim(low * 0.7, high * 1.4)
-        axes.yaxis.set_major_locator(LogLocator(base=10, numticks=5))
-        axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: log_number(value)))
+        log_axis(axes.yaxis)
         return
     axes.set_ylim(*padded([low, high], share=0.1))
     if low < 0 < high:

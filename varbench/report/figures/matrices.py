@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from varbench.analysis.plotdata import square
 from varbench.report.document import Condition, Document, Measure, file_stem
 from varbench.report.figures.kind import FigureKind, Panel
-from varbench.report.figures.style import BASE, INK, SOFT, WIDTH, axes_at, number_axis, panel_figure
+from varbench.report.figures.style import BASE, INK, SOFT, WIDTH, axes_at, number_axis, panel_figure, with_unit
 from varbench.report.figures.text import fitted
 from varbench.report.numbers import alongside, integer
 from varbench.report.tables import PRINTED_ROWS, Column, Table
@@ -120,8 +120,9 @@ def _scale(figure: Figure, measure: Measure, unit: str, limits: tuple[float, flo
     number_axis(axes.xaxis, unit, bins=4)
     axes.tick_params(axis="x", length=2)
     axes.spines["bottom"].set_visible(False)
+    name = fitted(with_unit(measure.label, unit), 1.35, size=BASE)
     axes.annotate(
-        fitted(measure.label, 1.35, size=BASE), (0, 0.5), (-8, 0), xycoords="axes fraction", textcoords="offset points",
+        name, (0, 0.5), (-8, 0), xycoords="axes fraction", textcoords="offset points",
         ha="right", va="center", color=INK,
     )  # fmt: skip
 

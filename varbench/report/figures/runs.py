@@ -21,6 +21,7 @@ from varbench.report.figures.style import (
     padded,
     panel_figure,
     spread_offsets,
+    with_unit,
 )
 from varbench.report.numbers import alongside, integer, number
 from varbench.report.tables import Column, Table
@@ -117,7 +118,7 @@ def _strip(
     mean = document.quantity(condition.name, name)
     measure = document.measure(name)
     known = mean is not None and mean.value is not None
-    head(axes, measure.label, mean.text if mean is not None and known else "")
+    head(axes, with_unit(measure.label, unit), mean.text if mean is not None and known else "")
     ends = [*shown.tolist()]
     if mean is not None and known:
         interval_bar(axes, -1.55, mean)

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from varbench.report.document import Condition, Document
 from varbench.report.figures.kind import FigureKind, Panel
+from varbench.report.figures.logarithmic import log_axis
 from varbench.report.figures.steps import step_axis
 from varbench.report.figures.style import (
     BLUE,
@@ -23,7 +23,6 @@ from varbench.report.figures.style import (
     horizontal_grid,
     panel_figure,
 )
-from varbench.report.figures.text import log_number
 from varbench.report.numbers import Quantity, integer, number
 from varbench.report.tables import Cell, Column, Table
 
@@ -140,9 +139,7 @@ def _name(axes: Axes, x: float, y: float, text: str, color: str, *, above: bool)
 def _scale(axes: Axes, values: list[float]) -> None:
     axes.set_yscale("log")
     axes.set_ylim(min(values) * 0.5, max(values) * 6)
-    axes.yaxis.set_major_locator(LogLocator(base=10, numticks=6))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: log_number(value)))
+    log_axis(axes.yaxis, most=6)
 
 
 KIND = FigureKind(

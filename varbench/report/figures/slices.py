@@ -97,7 +97,7 @@ def _line_panel(condition: Condition, entry: Mapping[str, Any], line: Mapping[st
     axes.legend(loc="upper center", frameon=False, fontsize=SMALL, ncols=2, handlelength=1.8)
     runs = entry.get("run") or [0, 1]
     axes.set_xlabel(f"position between run {runs[0]} (0) and run {runs[1]} (1)", color=SOFT)
-    head(axes, "Loss on a line", "nats")
+    head(axes, "Loss on a line (nats)")
     finding = "; ".join(said) + "."
     finding = finding[0].upper() + finding[1:]
     alt = f"{condition.label}, loss on the straight line through runs {runs[0]} and {runs[1]}. {finding}"

@@ -95,6 +95,13 @@ def head(axes: Axes, name: str, text: str = "") -> None:
             axes.annotate(shown, (x, 1), (0, 5), ha=align, color=color, fontsize=size, **place)
 
 
+def with_unit(label: str, unit: str) -> str:
+    """The name of an axis with the unit of its numbers, unless the name or every number says it: `loss (nats)`."""
+    suffix = unit_suffix(unit)
+    said = suffix in ("", "%") or suffix in label.replace("(", " ").replace(")", " ").replace(",", " ").split()
+    return label if said or not label else f"{label} ({suffix})"
+
+
 def horizontal_grid(axes: Axes) -> None:
     axes.yaxis.grid(True, color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import numpy as np
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
 POINTS = 72.0  # per inch
@@ -43,8 +42,10 @@ def ellipsis(text: str, length: int) -> str:
 
 
 def log_number(value: float) -> str:
-    """A tick of a logarithmic axis: `0.01`, `1`, `100`, or `10⁻⁵` where plain digits would be long."""
-    exponent = round(np.log10(value))
+    """A tick of a logarithmic axis: `0.01`, `1`, `100`, or `10⁻⁵` and `2·10⁻⁵` where plain digits would be long."""
+    mantissa, _, power = f"{value:.2e}".partition("e")
+    exponent = int(power)
     if -4 < exponent < 5:
-        return f"{value:g}"
-    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+        return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+    digits = "" if float(mantissa) == 1 else f"{float(mantissa):g}·"
+    return f"{digits}10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

@@ -20,6 +20,7 @@ from varbench.report.figures.style import (
     head,
     number_axis,
     panel_figure,
+    with_unit,
 )
 from varbench.report.figures.text import fitted, log_number, text_width
 from varbench.report.numbers import Quantity, unit_scale, unit_suffix
@@ -67,7 +68,7 @@ def track_figure(
     figure = panel_figure(title, height=top + height + 0.24)
     axes = axes_at(figure, top=top, height=height, left=0.0, right=0.16)
     if subtitle:
-        head(axes, subtitle)
+        head(axes, with_unit(subtitle, unit))
     axes.set_ylim(height, 0)
     axes.set_yticks([])
     place = _horizontal(axes, scale_of or tracks, unit, reference)

@@ -22,6 +22,7 @@ from varbench.report.figures.style import (
     horizontal_grid,
     number_axis,
     panel_figure,
+    with_unit,
 )
 from varbench.report.numbers import integer, number
 from varbench.report.tables import Cell, Column, Table
@@ -78,7 +79,7 @@ def _panel(plan: Mapping[str, Any], curve: Mapping[str, Any]) -> Panel:
     axes.set_xlabel("runs" if curve["quantity"] == "width" else "runs of each pipeline", color=SOFT)
     count, value = marks[-1][:2] if marks else (runs[-1], values[-1])
     last = f"{number(value, unit)} at {integer(count)} runs"
-    head(axes, curve["label"], last)
+    head(axes, with_unit(curve["label"], unit), last)
     said = "; ".join(f"{number(value, unit)} at {integer(count)} runs ({word})" for count, value, word in marks)
     finding = f"{curve['label']}: {said or last}."
     upper = " Dashed: if runs vary as much as the pilot still allows." if curve["upper"] else ""

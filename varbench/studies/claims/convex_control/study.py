@@ -19,7 +19,7 @@ from varbench.stats.jackknife import off_diagonal_row_sums, pair_mean_estimate
 from varbench.stats.mean import mean_estimate
 from varbench.studies.claims.convex_control.minimum import centered, minimum
 from varbench.studies.common import CURVE, main_cases, main_population
-from varbench.studies.rules import HOLM, decided, deciding, percent, significant, told, weigh
+from varbench.studies.rules import HOLM, briefly, decided, deciding, percent, significant, told, weigh
 from varbench.studies.study import (
     Anchor,
     Arrays,
@@ -165,7 +165,7 @@ def _linear(e: Evidence, own: Mapping[str, Estimate], known: Arrays | None) -> t
     if known is not None and e.arrays.train_loss is not None and e.arrays.finished.any():
         excess = float(np.abs(e.arrays.train_loss[e.arrays.finished] - known["train_loss"]).max())
     label = e.plan.label
-    point, flip = f"{_short(apart)} apart", f"{percent(flips, digits=2)}"
+    point, flip = f"{briefly(apart)} apart", f"{percent(flips, digits=2)}"
     found = [
         weigh(
             "one point",
@@ -179,20 +179,13 @@ def _linear(e: Evidence, own: Mapping[str, Estimate], known: Arrays | None) -> t
         ),
     ]
     if TO_MINIMUM in own:
-        away = f"{_short(own[TO_MINIMUM])} away"
+        away = f"{briefly(own[TO_MINIMUM])} away"
         weighed = Weighed(own[TO_MINIMUM], "below", SAME, f"{away} from the minimum ({label})", f"{SAME:g}")
         found.append(weigh("the minimum", weighed, f"They end {away} from the minimum that another method finds."))
     if excess <= SETTLED:
         return tuple(found)
     late = f"The training has not converged: the loss is {significant(excess, 1)} nats from its minimum."
     return tuple(replace(part, holds=part.holds or None, text=f"{part.text} {late}") for part in found)
-
-
-def _short(estimate: Estimate) -> str:
-    """A distance to two digits, however small."""
-    if estimate.value is None or estimate.low is None or estimate.high is None:
-        return told(estimate, digits=3)
-    return f"{significant(estimate.value)} [{significant(estimate.low)}, {significant(estimate.high)}]"
 
 
 def _network(e: Evidence, own: Mapping[str, Estimate]) -> tuple[Part, ...]:
@@ -219,7 +212,7 @@ def _network(e: Evidence, own: Mapping[str, Estimate]) -> tuple[Part, ...]:
 
 def _distances(evidence: Mapping[str, Evidence], found: Mapping[str, Mapping[str, Estimate]]) -> Chart:
     rows = [(e.plan.label, found[name][CENTERED], e.get("weight_distance")) for name, e in evidence.items()]
-    finding = "; ".join(f"{label}: {_short(q)}, raw {_short(raw)}" for label, q, raw in rows)
+    finding = "; ".join(f"{label}: {briefly(q)}, raw {briefly(raw)}" for label, q, raw in rows)
     return Chart(
         name="distance",
         title="How far apart two runs end",

@@ -94,14 +94,15 @@ def _gap(e: Evidence) -> Estimate:
 def _memory(label: str, group: Group) -> Part:
     wide = _by_width(group)[-1]
     memory, gap = over_runs(fitted(wide), bounds=(0.0, 1.0)), _gap(wide)
+    fitted_share = percent(memory, beside=MEMORIZED)
     text = (
-        f"With {wide.plan.description}, training accuracy on the noisy labels is {percent(memory)}; test accuracy is "
+        f"With {wide.plan.description}, training accuracy on the noisy labels is {fitted_share}; test accuracy is "
         f"{told(gap, scale=100, unit='pp')} lower."
     )
     words = f"{told(gap, scale=100, unit='pp')} from training to test accuracy ({label})"
     numbers = (
         Weighed(
-            memory, "above", MEMORIZED, f"{percent(memory)} of noisy labels fitted ({label})", f"{100 * MEMORIZED:g} %"
+            memory, "above", MEMORIZED, f"{fitted_share} of noisy labels fitted ({label})", f"{100 * MEMORIZED:g} %"
         ),
         Weighed(gap, "above", GAP, words, f"{100 * GAP:g} pp"),
     )

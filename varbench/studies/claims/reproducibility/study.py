@@ -17,7 +17,7 @@ from varbench.data import load
 from varbench.stats.estimate import Estimate, missing
 from varbench.stats.jackknife import off_diagonal_row_sums
 from varbench.studies.claims.reproducibility.again import trained_again
-from varbench.studies.rules import decided, percent, significant, told
+from varbench.studies.rules import briefly, decided, percent
 from varbench.studies.study import (
     Arrays,
     Case,
@@ -166,25 +166,18 @@ def _parts(ways: Mapping[str, Way], label: str, left_out: Mapping[str, str]) -> 
             continue
         holds = True if runs and count == 0 else False if runs and count == runs else None
         text += (
-            f"; weights moved by {_short(w.share)} of the distance of two seeds, and {percent(w.flips)} of the "
+            f"; weights moved by {briefly(w.share)} of the distance of two seeds, and {percent(w.flips)} of the "
             "predictions flipped."
         )
-        words = f"{_short(w.share)} of the distance of two seeds with {name} ({label})"
+        words = f"{briefly(w.share)} of the distance of two seeds with {name} ({label})"
         parts.append((Part(name, holds, text), words))
     return parts
-
-
-def _short(estimate: Estimate) -> str:
-    """A ratio to two digits, however small."""
-    if estimate.value is None or estimate.low is None or estimate.high is None:
-        return told(estimate, digits=3)
-    return f"{significant(estimate.value)} [{significant(estimate.low)}, {significant(estimate.high)}]"
 
 
 def _distances(found: Sequence[tuple[Evidence, dict[str, Way]]], left_out: Mapping[str, str]) -> Chart:
     finding = "; ".join(
         f"{e.plan.label}: "
-        + ", ".join(f"{WAYS[way]} {'the same bits' if w.equal.all() else _short(w.share)}" for way, w in ways.items())
+        + ", ".join(f"{WAYS[way]} {'the same bits' if w.equal.all() else briefly(w.share)}" for way, w in ways.items())
         for e, ways in found
     )
     without = "; ".join(f"{WAYS[way]} ({reason})" for way, reason in left_out.items() if way in WAYS)
@@ -231,7 +224,7 @@ def _headline(found: Sequence[tuple[Evidence, dict[str, Way]]], left_out: Mappin
         same = [ways[way] for way in SAME if way in ways]
         back = f"{sum(int(w.equal.sum()) for w in same)} of {sum(len(w.equal) for w in same)}"
         moved = "; ".join(
-            f"{WAYS[way]} moves the weights by {_short(ways[way].share)} of the distance of two seeds and "
+            f"{WAYS[way]} moves the weights by {briefly(ways[way].share)} of the distance of two seeds and "
             f"flips {percent(ways[way].flips)}"
             for way in OTHER
             if way in ways
@@ -256,7 +249,7 @@ def _number(rules: Sequence[tuple[Part, str]], found: Sequence[tuple[Evidence, d
         return ""
     share, e = max(moved, key=lambda row: row[0].value or 0.0)
     count, total = (sum(numbers) for numbers in ([int(x.sum()) for x in same], [len(x) for x in same]))
-    words = f"another precision moves the weights by {_short(share)} of the distance of two seeds ({e.plan.label})"
+    words = f"another precision moves the weights by {briefly(share)} of the distance of two seeds ({e.plan.label})"
     return f"{count} of {total} runs bit for bit; {words}"
 
 
