@@ -118,8 +118,9 @@ def spaced(value: Any) -> Any:
 
 def _row(study: str, named: Named, measures: Mapping[str, Any]) -> dict[str, Any]:
     estimate = shortened(dataclasses.asdict(named.estimate))
-    if estimate["freedom"] is None:
-        del estimate["freedom"]
+    for key in ("freedom", "reason"):
+        if not estimate[key]:
+            del estimate[key]
     return {
         "study": study,
         "condition": named.condition,

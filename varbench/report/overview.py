@@ -47,9 +47,8 @@ def summary_table(document: Document) -> Table | None:
         rows_out.append((condition.label + role, _runs(condition), *numbers))
     shown = [row for column in cells for row in column if row is not None]
     bare = len(populations) - len(rows_out)
-    without = (
-        f" {integer(bare)} more population{'s have' if bare > 1 else ' has'} none of these measures." if bare else ""
-    )
+    others = "1 more population has" if bare == 1 else f"{integer(bare)} more populations have"
+    without = f" {others} none of these measures." if bare else ""
     return Table(
         "summary",
         f"Main measures of every population. {methods_sentence(document, shown)}{without}",

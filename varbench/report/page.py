@@ -66,9 +66,13 @@ def page_context(
         styles: The rules of the style sheets of all figures.
     """
     drawn = dict(charts.groups) if charts else {}
+    shown = [*tables.values(), *(charts.tables if charts else ())]
+    shown += [table for section in sections for block in section.blocks for table in block.tables]
+    widest = max((len(table.headers) for table in shown), default=0)
     return {
         "links": links,
         "figure_styles": styles,
+        "number_columns": range(1, 1 + widest),
         "title": document.text("title"),
         "name": document.text("name"),
         "id": document.text("id"),
@@ -92,6 +96,7 @@ def page_html(context: Mapping[str, Any]) -> str:
     environment = _environment(autoescape=True)
     environment.filters["flow"] = _flow
     environment.filters["columns"] = _columns
+    environment.filters["numeric"] = _numeric
     environment.filters["csv"] = lambda table: context["links"][table.name]
     environment.filters["svg"] = lambda svg: Markup(without_style_sheet(svg))  # by matplotlib, which escapes its text
     return environment.get_template("page.html.j2").render(**context)
@@ -130,6 +135,11 @@ def _flow(text: str) -> Markup:
 def _columns(boxes: Sequence[object]) -> str:
     """The class of a grid whose boxes stand in two columns, where three would leave one of them empty."""
     return " few" if len(boxes) == 1 or (len(boxes) % 2 == 0 and len(boxes) % 3) else ""
+
+
+def _numeric(table: ReadableTable) -> str:
+    """The classes of a table that say which of its columns hold numbers; so no cell has to."""
+    return " ".join(f"n{place}" for place, numeric in enumerate(table.numeric, start=1) if numeric)
 
 
 def _alt(panel: DrawnPanel) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from varbench.studies.rules import significant
 from varbench.studies.study import PopulationPlan
 from varbench.training.design import Design
 from varbench.training.recipe import Recipe
@@ -19,7 +20,7 @@ def identical_in(plan: PopulationPlan, manifest: Mapping[str, Any]) -> list[str]
         f"{manifest['data']['train']:,} training examples of {recipe.data}",
         f"{manifest['parameters'][-1][3]:,} parameters",
         recipe.optimizer,
-        f"learning rate {recipe.lr:g} ({recipe.schedule})",
+        f"learning rate {significant(recipe.lr, 6)} ({recipe.schedule})",
         *_settings(recipe),
         f"batches of {recipe.batch_size}",
         f"{manifest['steps']:,} steps",
@@ -78,4 +79,4 @@ def _settings(recipe: Recipe) -> list[str]:
     said = [("momentum", recipe.momentum if recipe.optimizer == "sgd" else 0.0)]
     said += [(n.replace("_", " "), getattr(recipe, n)) for n in ("weight_decay", "dropout", "label_smoothing")]
     said += [(n.replace("_", " "), getattr(recipe, n)) for n in ("label_noise", "clip", "shift")]
-    return [f"{name} {value:g}" for name, value in said if value] + (["flips"] if recipe.flip else [])
+    return [f"{name} {significant(value, 6)}" for name, value in said if value] + (["flips"] if recipe.flip else [])

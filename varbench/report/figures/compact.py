@@ -11,6 +11,7 @@ from varbench.report.figures.strokes import short_path
 
 _PIECE = re.compile(r"(<[^>]*>)")  # matplotlib escapes > inside attributes and text
 _SHAPE = re.compile(r'<(path|use) ((?:d|href)="[^"]*"(?: x="[^"]*")?(?: y="[^"]*")?) (.+)/>')
+_TEXT = re.compile(r'<text (style="[^"]*")[^>]*>[^<]*</text>')
 _NOT_SHARED = re.compile(r"(?<![-a-z])opacity|transform|\bid=|href|\bd=")
 """A group with an opacity or a transform is not what its members with it are; the others are inherited one by one."""
 
@@ -22,6 +23,7 @@ _FAR = re.compile(r"\d{2}\.|\d{2} ")  # a shape that wide is a band, no mark
 _ID = re.compile(r'\bid="([^"]*)"')
 _STYLE = re.compile(r'\bstyle="((?:(?!url\()[^"])*)"')
 _STYLE_SHEET = re.compile(r"<style>([^<]*)</style>\n?")
+_SAID_BY_THE_PAGE = re.compile(r' (?:xmlns|font-family|stroke-linejoin|width|height)="[^"]*"')
 _GRAY = re.compile(r"#([0-9a-f])\1([0-9a-f])\2([0-9a-f])\3\b")
 _DECLARATION = re.compile(r"\s*([:;])\s*")
 
@@ -46,8 +48,9 @@ def style_sheet(svg: str) -> set[str]:
 
 
 def without_style_sheet(svg: str) -> str:
-    """A compact picture as part of a page that has the rules of its style sheet."""
-    return _STYLE_SHEET.sub("", svg)
+    """A compact picture as part of a page that has the rules of its style sheet, and type and size from it."""
+    opening, rest = _STYLE_SHEET.sub("", svg).split(">", 1)
+    return f"{_SAID_BY_THE_PAGE.sub('', opening)}>{rest}"
 
 
 def _without_bare_groups(svg: str) -> str:
@@ -87,12 +90,14 @@ def _shared_styles(svg: str) -> str:
             found += block
             continue
         style = shared[1]
-        found += [f"<g {style}>", *(line.replace(f" {style}/>", "/>") for line in block), "</g>"]
+        found += [f"<g {style}>", *(line.replace(f" {style}", "", 1) for line in block), "</g>"]
     return "\n".join(found)
 
 
 def _style_of(line: str) -> tuple[str, str] | None:
-    """Tag and style of a line that is one path or one mark and could leave its style to a group; None otherwise."""
+    """Tag and style of a line that is one path, mark or text and could leave its style to a group; None otherwise."""
+    if match := _TEXT.fullmatch(line):
+        return "text", match[1]
     match = _SHAPE.fullmatch(line)
     return (match[1], match[3]) if match and not _NOT_SHARED.search(match[3]) else None
 
@@ -117,7 +122,7 @@ def _with_style_sheet(svg: str) -> str:
 
     def classed(match: re.Match[str]) -> str:
         style = _GRAY.sub(r"#\1\2\3", _DECLARATION.sub(r"\1", match[1].strip().rstrip(";")))
-        style = style.replace("stroke-dashoffset:0;", "")
+        style = style.replace("stroke-dashoffset:0;", "").replace("text-anchor:start;", "")
         name = _letters(style, 5)
         rules[name] = style
         return f'class="{name}"'

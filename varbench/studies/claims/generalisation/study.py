@@ -14,7 +14,7 @@ from varbench.stats.concordance import kendall_estimate
 from varbench.stats.difference import paired_difference
 from varbench.stats.estimate import Estimate
 from varbench.studies.claims.generalisation.recipes import NOISE, NONE, REGULARIZERS, cases, plan
-from varbench.studies.rules import HOLM, decided, deciding, percent, told, weigh
+from varbench.studies.rules import HOLM, decided, deciding, percent, significant, told, weigh
 from varbench.studies.study import Arrays, Evidence, Judgement, Named, Part, Study
 from varbench.studies.sweeps import change, over_runs
 from varbench.studies.weighed import Weighed
@@ -304,7 +304,7 @@ STUDY = Study(
         "though the interval over them treats them as one. Regularization has one strength each, fixed beforehand and "
         "not tuned; the early stop is a step fixed beforehand, not chosen on held-out examples. More may be possible. "
         "Equal steps for all widths: wider networks learn in fewer of them. What is called unregularized has weight "
-        f"decay and label smoothing of {NONE:g}, as good as none."
+        f"decay and label smoothing of {significant(NONE)}, as good as none."
     ),
     cases=cases,
     plan=plan,
