@@ -74,9 +74,7 @@ def _compact(svg: str, name: str, alt: str) -> str:
     body = re.sub(r"<metadata>.*?</metadata>", "", body, count=1, flags=re.DOTALL)
     body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", body, count=1, flags=re.DOTALL)
     body = re.sub(r">\s*\n\s*<", ">\n<", _TAG.sub(_compact_tag, body)).replace(' version="1.1"', "", 1)
-    attributes = (
-        f'role="img" aria-label="{escape(alt)}" font-family="{FONTS}" stroke-linejoin="round"'
-    )
+    attributes = f'role="img" aria-label="{escape(alt)}" font-family="{FONTS}" stroke-linejoin="round"'
     return compact(body.replace("<svg ", f"<svg {attributes} ", 1), name).strip() + "\n"
 
 
