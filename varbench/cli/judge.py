@@ -44,6 +44,7 @@ def print_verdicts(document: dict[str, Any]) -> None:
         if len(titles) > 1 and verdict["condition"]:
             continue
         word = marks.get(verdict["verdict"], f"[yellow]{verdict['verdict']}[/yellow]")
-        name = titles[verdict["study"]] if len(titles) > 1 else verdict["condition"] or "the claim"
+        what = verdict.get("label") or verdict["condition"] or "the claim"
+        name = titles[verdict["study"]] if len(titles) > 1 else what
         about = escape(f"{name}: {verdict['reason']}")
         console.print(f"  {word}  {about}", highlight=False)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from varbench.report.document import Condition, Document, EstimateRow
 from varbench.report.numbers import integer
@@ -205,7 +206,7 @@ def verdicts_table(document: Document) -> Table | None:
     for verdict in document.items("verdicts"):
         head = (
             str(verdict.get("study") or ""),
-            document.label(verdict.get("condition")),
+            verdict_label(document, verdict),
             str(verdict.get("verdict") or ""),
         )
         parts = verdict.get("parts") or [{}]
@@ -223,6 +224,11 @@ def verdicts_table(document: Document) -> Table | None:
         Column("text", "Because"),
     )
     return Table("verdicts", "The verdicts, part by part.", columns, tuple(rows))
+
+
+def verdict_label(document: Document, verdict: Mapping[str, Any]) -> str:
+    """What a verdict is about: a label of its own, or that of its condition; empty for the whole."""
+    return str(verdict.get("label") or document.label(verdict.get("condition")))
 
 
 def ordered_measures(names: Iterable[str]) -> list[str]:

@@ -14,7 +14,7 @@ from varbench.report.document import Document, Measure, file_stem
 from varbench.report.escape import Safe, markdown
 from varbench.report.figures.compact import without_style_sheet
 from varbench.report.links import CsvLink
-from varbench.report.overview import ordered_measures
+from varbench.report.overview import ordered_measures, verdict_label
 from varbench.report.provenance import bibtex, facts, given, judged_by
 from varbench.report.sections import Block, DrawnPanel, Section
 from varbench.report.tables import ReadableTable, to_markdown
@@ -200,7 +200,7 @@ def _ruling(document: Document, verdict: Mapping[str, Any]) -> Ruling:
         }
         for part in verdict.get("parts") or []
     ]
-    about = document.label(verdict["condition"]) if verdict.get("condition") else "Overall"
+    about = verdict_label(document, verdict) or "Overall"
     reason = _untold(str(verdict.get("reason") or ""), [part["text"] for part in parts])
     return Ruling(about, word, VERDICTS.get(word, "?"), word if word in VERDICTS else "", reason, parts)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,11 @@ from varbench.studies.decided_chart import with_deciding_chart
 from varbench.studies.designs import identical_in, identical_in_experiment, together_told, varied_in
 from varbench.studies.environment import git
 from varbench.studies.experiments import made_where, read_experiment
+from varbench.studies.labels import data_of, label_of
 from varbench.studies.moment import Moment
 from varbench.studies.parallel import side_by_side
 from varbench.studies.request import Request, continued, read_study, request_of
-from varbench.studies.study import Evidence, Judgement, Named, PopulationPlan, Study
+from varbench.studies.study import Evidence, Judgement, Named, PopulationPlan, Study, Verdict
 from varbench.version import __version__
 
 CHART_DIGITS = 5
@@ -114,7 +116,11 @@ def judge(out: Path, *, listen: Callable[[Moment], None] = lambda moment: None) 
             *((owner[name], n) for name, e in evidence.items() for n in e.estimates),
             *((study, n) for study, judgement in judgements.items() for n in judgement.estimates),
         ],
-        verdicts=[(study, v) for study, judgement in judgements.items() for v in judgement.verdicts],
+        verdicts=[
+            (study, _labeled(v, [plans[name] for name in owned[study]]))
+            for study, judgement in judgements.items()
+            for v in judgement.verdicts
+        ],
         charts=[
             {"study": study, **spaced(shortened(chart.as_dict(), digits=CHART_DIGITS))}
             for study, judgement in judgements.items()
@@ -126,6 +132,15 @@ def judge(out: Path, *, listen: Callable[[Moment], None] = lambda moment: None) 
         manifest=_manifest(record, stores, _where(out, request, stores)),
         unavailable=[(p.name, *entry) for p in drawn for entry in unavailable(populations[p.name])],
     )
+
+
+def _labeled(verdict: Verdict, plans: Sequence[PopulationPlan]) -> Verdict:
+    """The verdict, with a label where it is about several populations, by the name or the data set that they share."""
+    name = verdict.condition
+    if name is None or any(plan.name == name for plan in plans):
+        return verdict
+    group = [p.recipe for p in plans if p.name.startswith(f"{name}-") or data_of(p.recipe) == name]
+    return replace(verdict, label=label_of(*group)) if group else verdict
 
 
 def _suite_headline(judgements: Mapping[str, Judgement]) -> str:

@@ -16,11 +16,11 @@ STEPS = {
 }
 SMALL = {
     "digits": (
-        "Digits",
+        "Digits · MLP 32",
         Recipe(data="digits", model="mlp", hidden=(32,), optimizer="adam", lr=3e-3, batch_size=50),
     ),
     "mnist1d": (
-        "MNIST-1D",
+        "MNIST-1D · MLP 64",
         Recipe(data="mnist1d", model="mlp", hidden=(64,), optimizer="adam", lr=3e-3, batch_size=100),
     ),
 }
@@ -45,7 +45,7 @@ def planted_population(case: Case, plant: Plant, amount: float, budget: str, run
     recipe = case.recipe.replace(data=f"{case.recipe.data}+{plant.name}:{amount:.4g}")
     return PopulationPlan(
         population_name(case, plant, amount),
-        f"{case.label} · {plant.name} {100 * amount:.3g} %",
+        f"{case.label}, {plant.name} {100 * amount:.3g} %",
         recipe,
         together(RUNS[budget] if runs is None else runs, sources=recipe.active_sources()),
         description=f"trained on data whose {plant.name} is typical of the class with chance {amount:.3g}",

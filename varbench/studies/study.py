@@ -134,12 +134,21 @@ class Part:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A decision about one condition of a study, or about the whole of it."""
+    """A decision about one condition of a study, or about the whole of it.
+
+    Attributes:
+        condition: Name of a population, of an experiment or of what several of them have in common; None for the whole.
+        verdict: The decision.
+        reason: Why, in sentences.
+        parts: What it is made of.
+        label: What the page calls a condition that is none of its own; empty where the condition has a label.
+    """
 
     condition: str | None
     verdict: Answer
     reason: str
     parts: tuple[Part, ...] = ()
+    label: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """As it stands in `analysis.json`: each number that was weighed with its threshold, its p value and what that
@@ -147,6 +156,7 @@ class Verdict:
         and whether it tells nothing here."""
         return {
             "condition": self.condition,
+            **({"label": self.label} if self.label else {}),
             "verdict": self.verdict,
             "reason": self.reason,
             "parts": [

@@ -115,7 +115,7 @@ def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[Populat
             plans.append(
                 PopulationPlan(
                     f"misaligned-{case.name}-{word}",
-                    f"{case.label}, {LABELS[word]}",
+                    f"{case.label} {'-'.join(map(str, recipe.hidden or ()))}, {LABELS[word]}",
                     recipe,
                     together(RUNS[budget] if runs is None else runs, sources=recipe.active_sources()).in_halves(),
                     description=LABELS[word],

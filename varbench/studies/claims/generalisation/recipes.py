@@ -55,6 +55,10 @@ OTHERS = {
 """Further recipes that training accuracy is to rank."""
 
 
+CHANGED = {**REGULARIZERS, **OTHERS}
+"""Every recipe that is no other width."""
+
+
 def cases(budget: str) -> tuple[Case, ...]:
     """One case for each data set, with the base recipe."""
     steps, labels = STEPS[budget], {"digits": "Digits · MLP", "mnist1d": "MNIST-1D · MLP"}
@@ -67,7 +71,7 @@ def plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[Populati
     return tuple(
         PopulationPlan(
             f"generalisation-{case.name}-{word}",
-            f"{case.label}, {meaning}",
+            f"{case.label} {_units(recipe.hidden or ())}" + (f", {meaning}" if word in CHANGED else ""),
             recipe,
             _design(recipe, count),
             description=meaning,
@@ -99,7 +103,7 @@ def _recipes(case: Case, budget: str) -> Iterator[tuple[str, str, Recipe]]:
         "early-third": {"steps": max(1, steps // 3)},
         "rate-low": {"lr": base.lr / 10},
     }
-    for word, meaning in {**REGULARIZERS, **OTHERS}.items():
+    for word, meaning in CHANGED.items():
         yield word, meaning, base.replace(**changes[word])
 
 

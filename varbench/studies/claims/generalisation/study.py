@@ -59,8 +59,8 @@ def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) 
     }
     for start, group in groups.items():
         group.update({n.removeprefix(start): e for n, e in evidence.items() if n.startswith(start)})
-    shown = {group["base"].plan.label.rpartition(", ")[0]: group for group in groups.values()}
-    verdicts = decided({group["base"].plan.name: _parts(label, group) for label, group in shown.items()})
+    shown = {group["base"].plan.label.rpartition(" ")[0]: group for group in groups.values()}
+    verdicts = decided({group["base"].plan.name: _parts(group["base"].plan.label, group) for group in shown.values()})
     estimates = [named for group in shown.values() for named in _estimates(group)]
     charts = (_cloud(shown), _widths(shown), _effects(shown)) if shown else ()
     return Judgement(verdicts, _headline(shown), deciding(verdicts), tuple(estimates), charts)

@@ -12,6 +12,7 @@ from varbench.stats.estimate import Estimate
 from varbench.studies.claims.shift.corruption import AMOUNTS, Corrupted, under_noise
 from varbench.studies.claims.shift.group_probe import TYPICAL, group_probes
 from varbench.studies.common import MAIN, main_cases, main_population
+from varbench.studies.labels import label_of
 from varbench.studies.parting import NOISE_REMOVED, parting
 from varbench.studies.planted import SMALL, plant_of, planted_population, small_cases
 from varbench.studies.rules import HOLM, decided, deciding, percent, told, weigh
@@ -96,29 +97,29 @@ def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) 
         networks, weights = e.arrays.networks, e.arrays.weights
         planted = "+" in e.plan.recipe.data
         base = plant_of(e.plan)[0] if planted else e.plan.recipe.data
-        mine = parts.setdefault(base, [])
+        mine, label = parts.setdefault(base, []), label_of(e.plan.recipe)
         if networks is None or weights is None or (planted and not networks.activation_shapes):
             mine.append(Part("everything measured", None, f"The weights or layers of {e.plan.label} are not at hand."))
         elif planted:
             probe = group_probes(e, networks, weights)
-            probed[base] = probe.estimates()
-            mine += _probe_parts(base, probed[base], probe.commonest)
-            estimates += [Named(e.plan.name, f"shift_probe_{word}", None, q) for word, q in probed[base].items()]
+            probed[label] = probe.estimates()
+            mine += _probe_parts(label, probed[label], probe.commonest)
+            estimates += [Named(e.plan.name, f"shift_probe_{word}", None, q) for word, q in probed[label].items()]
         else:
             answers = under_noise(e, networks, weights)
-            corrupted[base] = answers.estimates()
-            mine += _noise_parts(base, answers, corrupted[base])
-            estimates += [Named(e.plan.name, f"shift_{word}", a, q) for (word, a), q in corrupted[base].items()]
+            corrupted[label] = answers.estimates()
+            mine += _noise_parts(label, answers, corrupted[label])
+            estimates += [Named(e.plan.name, f"shift_{word}", a, q) for (word, a), q in corrupted[label].items()]
     verdicts = decided(parts)
     charts = [*_probe_chart(probed), *_noise_charts(corrupted)]
     headline = _headline(probed, corrupted)
     return Judgement(verdicts, headline, deciding(verdicts), tuple(estimates), tuple(charts))
 
 
-def _probe_parts(base: str, found: Mapping[str, Estimate], commonest: float) -> list[Part]:
+def _probe_parts(label: str, found: Mapping[str, Estimate], commonest: float) -> list[Part]:
     inside, outside, lost = found["inside"], found["outside"], found["lost"]
     least = commonest + CLEARLY
-    words = f"{_pp(lost)} lost by a probe once group and class are independent ({base})"
+    words = f"{_pp(lost)} lost by a probe once group and class are independent ({label})"
     return [
         weigh(
             "the probe finds the factor",
@@ -126,7 +127,7 @@ def _probe_parts(base: str, found: Mapping[str, Estimate], commonest: float) -> 
                 inside,
                 "above",
                 least,
-                f"{percent(inside)} right, a probe for the group ({base})",
+                f"{percent(inside)} right, a probe for the group ({label})",
                 f"{100 * least:.1f} %",
             ),
             f"In distribution the probe is right for {percent(inside)} (a constant answer: {100 * commonest:.1f} %).",
@@ -140,14 +141,14 @@ def _probe_parts(base: str, found: Mapping[str, Estimate], commonest: float) -> 
     ]
 
 
-def _noise_parts(base: str, answers: Corrupted, found: Mapping[tuple[str, float], Estimate]) -> list[Part]:
+def _noise_parts(label: str, answers: Corrupted, found: Mapping[tuple[str, float], Estimate]) -> list[Part]:
     shares = " → ".join(percent(found["disagreement", amount]) for amount in GRADED)
     rising = [
         Weighed(
             ratio := found["disagreement_ratio", amount],
             "above",
             1.0,
-            f"× {told(ratio, digits=2)}: disagreement by noise of {amount:g} SD instead of {less:g} ({base})",
+            f"× {told(ratio, digits=2)}: disagreement by noise of {amount:g} SD instead of {less:g} ({label})",
             "1",
             ratio=True,
         )
@@ -165,7 +166,7 @@ def _noise_parts(base: str, answers: Corrupted, found: Mapping[tuple[str, float]
             "accuracy spreads further under noise",
             clean,
             noisy,
-            words=f"added by noise of {JUDGED:g} SD ({base})",
+            words=f"added by noise of {JUDGED:g} SD ({label})",
             text=f"by noise of {JUDGED:g} SD, which takes accuracy from {means[0]} to {means[1]}",
         ),
     ]
@@ -189,8 +190,8 @@ def _probe_chart(probed: Mapping[str, Mapping[str, Estimate]]) -> list[Chart]:
         "refitted": "fitted and asked independent",
         "absent": "a factor in no input, in distribution",
     }
-    lost = "; ".join(f"{base} {_pp(found['lost'])}" for base, found in probed.items())
-    absent = "; ".join(f"{base} {percent(found['absent'])}" for base, found in probed.items())
+    lost = "; ".join(f"{label} {_pp(found['lost'])}" for label, found in probed.items())
+    absent = "; ".join(f"{label} {percent(found['absent'])}" for label, found in probed.items())
     return [
         Chart(
             name="probe",
@@ -199,7 +200,7 @@ def _probe_chart(probed: Mapping[str, Mapping[str, Estimate]]) -> list[Chart]:
             y_label="groups read rightly",
             unit="fraction",
             series=tuple(
-                series(base, [(words[w], found[w]) for w in words]) for base, found in list(probed.items())[:6]
+                series(label, [(words[w], found[w]) for w in words]) for label, found in list(probed.items())[:6]
             ),
             kind="rows",
             reference=0.5,
@@ -223,17 +224,17 @@ def _noise_charts(corrupted: Mapping[str, Mapping[tuple[str, float], Estimate]])
 
     few = list(corrupted.items())[:3]
     added = "; ".join(
-        f"{base} {told(found['sd_added', JUDGED], scale=100, digits=2, unit='pp')}" for base, found in few
+        f"{label} {told(found['sd_added', JUDGED], scale=100, digits=2, unit='pp')}" for label, found in few
     )
     against = "; ".join(
-        f"{base} {told(found['sd', JUDGED], scale=100, digits=2, unit='pp')} against "
+        f"{label} {told(found['sd', JUDGED], scale=100, digits=2, unit='pp')} against "
         f"{told(found['sd_independent', JUDGED], scale=100, digits=2)}"
-        for base, found in few
+        for label, found in few
     )
     ends = "; ".join(
-        f"{base} {percent(found['disagreement', 0.0])} without and {percent(found['disagreement', JUDGED])} with noise "
-        f"of {JUDGED:g} SD"
-        for base, found in few
+        f"{label} {percent(found['disagreement', 0.0])} without and {percent(found['disagreement', JUDGED])} with "
+        f"noise of {JUDGED:g} SD"
+        for label, found in few
     )
     noise = "SD of the noise, in SDs of the inputs"
     return [
@@ -244,8 +245,8 @@ def _noise_charts(corrupted: Mapping[str, Mapping[tuple[str, float], Estimate]])
             y_label="share of the test examples",
             unit="fraction",
             series=tuple(
-                line(f"{base}, {what}", found, word)
-                for base, found in few
+                line(f"{label}, {what}", found, word)
+                for label, found in few
                 for word, what in (("disagreement", "disagreement"), ("accuracy", "accuracy"))
             ),
             caption=f"Two runs disagree on the same test inputs: {ends}.",
@@ -257,8 +258,8 @@ def _noise_charts(corrupted: Mapping[str, Mapping[tuple[str, float], Estimate]])
             y_label="SD over runs",
             unit="pp",
             series=tuple(
-                line(f"{base}, {what}", found, word)
-                for base, found in few
+                line(f"{label}, {what}", found, word)
+                for label, found in few
                 for word, what in (("sd", "runs"), ("sd_independent", "examples independent"))
             ),
             caption=(
@@ -274,20 +275,20 @@ def _headline(
     probed: Mapping[str, Mapping[str, Estimate]], corrupted: Mapping[str, Mapping[tuple[str, float], Estimate]]
 ) -> str:
     probes = [
-        f"{percent(found['inside'])} there and {percent(found['outside'])} once the two are taken apart ({base})"
-        for base, found in probed.items()
+        f"{percent(found['inside'])} there and {percent(found['outside'])} once the two are taken apart ({label})"
+        for label, found in probed.items()
     ]
     flips = [
-        f"{percent(found['disagreement', 0.0])} to {percent(found['disagreement', JUDGED])} ({base})"
-        for base, found in corrupted.items()
+        f"{percent(found['disagreement', 0.0])} to {percent(found['disagreement', JUDGED])} ({label})"
+        for label, found in corrupted.items()
     ]
     spreads = [
-        f"{told(found['sd_added', JUDGED], scale=100, digits=2, unit='pp')} ({base})"
-        for base, found in corrupted.items()
+        f"{told(found['sd_added', JUDGED], scale=100, digits=2, unit='pp')} ({label})"
+        for label, found in corrupted.items()
     ]
     lines = []
     if probes:
-        absent = ", ".join(f"{percent(found['absent'])} ({base})" for base, found in probed.items())
+        absent = ", ".join(f"{percent(found['absent'])} ({label})" for label, found in probed.items())
         lines.append(
             f"Fitted where a group goes along with the class, a probe for it is right for {'; '.join(probes)}; one for "
             f"a factor that is in no input, and goes along as well, for {absent} there."

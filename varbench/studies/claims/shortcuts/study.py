@@ -22,6 +22,7 @@ from varbench.studies.claims.shortcuts.measured import (
     paired,
     sd,
 )
+from varbench.studies.labels import label_of
 from varbench.studies.parting import NOISE_REMOVED, parting
 from varbench.studies.planted import chance_of, planted_population, small_cases
 from varbench.studies.rules import HOLM, below, decided, deciding, percent, told, weigh
@@ -59,7 +60,7 @@ def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[Populat
 
 def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) -> Judgement:
     found = measured(evidence)
-    verdicts = decided({base: _parts(base, plants) for base, plants in found.items()})
+    verdicts = decided({base: _parts(_label(plants), plants) for base, plants in found.items()})
     return Judgement(
         verdicts,
         _headline(found, verdicts),
@@ -69,12 +70,17 @@ def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) 
     )
 
 
-def _parts(base: str, plants: Mapping[Plant, Sequence[Measured]]) -> list[Part]:
+def _label(plants: Mapping[Plant, Sequence[Measured]]) -> str:
+    """Data set and model of everything that was planted in one data set."""
+    return label_of(*(m.evidence.plan.recipe for populations in plants.values() for m in populations))
+
+
+def _parts(label: str, plants: Mapping[Plant, Sequence[Measured]]) -> list[Part]:
     rules = (_exploited, _graded, _underspecified)
-    return [rule(base, plant, populations) for plant, populations in plants.items() for rule in rules]
+    return [rule(label, plant, populations) for plant, populations in plants.items() for rule in rules]
 
 
-def _exploited(base: str, plant: Plant, populations: Sequence[Measured]) -> Part:
+def _exploited(label: str, plant: Plant, populations: Sequence[Measured]) -> Part:
     name = f"{plant.name}: exploited"
     lowering = [m for m in populations[1:] if below(loss_gain(populations, m), 0.0)]
     if not lowering:
@@ -92,7 +98,7 @@ def _exploited(base: str, plant: Plant, populations: Sequence[Measured]) -> Part
             e,
             "above",
             LEAST,
-            f"{told(e, scale=100, unit='pp')} of the accuracy hang on the {plant.name} ({100 * a:g} %, {base})",
+            f"{told(e, scale=100, unit='pp')} of the accuracy hang on the {plant.name} ({100 * a:g} %, {label})",
             f"{100 * LEAST:g} pp",
         )
         for a, e in found
@@ -100,7 +106,7 @@ def _exploited(base: str, plant: Plant, populations: Sequence[Measured]) -> Part
     return weigh(name, weighed, text)
 
 
-def _graded(base: str, plant: Plant, populations: Sequence[Measured]) -> Part:
+def _graded(label: str, plant: Plant, populations: Sequence[Measured]) -> Part:
     name = f"{plant.name}: the more predictive, the more relied on"
     if len(populations) < 3:
         return Part(name, None, "Fewer than two chances above the one that says nothing were tried.")
@@ -112,11 +118,11 @@ def _graded(base: str, plant: Plant, populations: Sequence[Measured]) -> Part:
         f"from chance {weakest.amount:g} to {strongest.amount:g}."
     )
     return weigh(
-        name, Weighed(gap, "above", 0.0, f"reliance on the {plant.name} grows by {moved} ({base})", "0 pp"), text
+        name, Weighed(gap, "above", 0.0, f"reliance on the {plant.name} grows by {moved} ({label})", "0 pp"), text
     )
 
 
-def _underspecified(base: str, plant: Plant, populations: Sequence[Measured]) -> Part:
+def _underspecified(label: str, plant: Plant, populations: Sequence[Measured]) -> Part:
     name = f"{plant.name}: runs part out of distribution"
     m = imperfect(populations)
     if m is None:
@@ -126,7 +132,7 @@ def _underspecified(base: str, plant: Plant, populations: Sequence[Measured]) ->
     return parting(
         name,
         *m.correct,
-        words=f"added by turning the {plant.name} ({base}, {100 * m.amount:g} %)",
+        words=f"added by turning the {plant.name} ({label}, {100 * m.amount:g} %)",
         text=(
             f"by turning the {WORDS[plant.name]} against the class (chance {m.amount:g}), which takes accuracy from "
             f"{before} to {after}"
@@ -156,13 +162,13 @@ def _estimates(found: Mapping[str, Mapping[Plant, Sequence[Measured]]]) -> list[
 
 def _headline(found: Mapping[str, Mapping[Plant, Sequence[Measured]]], verdicts: Sequence[Verdict]) -> str:
     lines = []
-    for base, plants in found.items():
+    for plants in found.values():
         told_of = [
             f"{told(over_chance(p, p[-1]), scale=100, digits=0, unit='pp')} on the {WORDS[plant.name]}"
             for plant, p in plants.items()
             if len(p) > 1
         ]
-        lines.append(f"{base}: {', '.join(told_of)}")
+        lines.append(f"{_label(plants)}: {', '.join(told_of)}")
     taken, parted = (
         [part.holds for v in verdicts for part in v.parts if part.name.endswith(end)]
         for end in ("exploited", "out of distribution")
@@ -180,11 +186,11 @@ def _headline(found: Mapping[str, Mapping[Plant, Sequence[Measured]]], verdicts:
 
 def _reliance_chart(found: Mapping[str, Mapping[Plant, Sequence[Measured]]]) -> Chart:
     lines = []
-    for base, plants in found.items():
+    for plants in found.values():
         for plant, populations in plants.items():
             n = populations[0].evidence.arrays.n_examples
             points = [(m.amount, mean_estimate(m.at(m.reliance), level=LEVEL, n_examples=n)) for m in populations]
-            lines.append(series(f"{plant.name}, {base}", points))
+            lines.append(series(f"{plant.name}, {_label(plants)}", points))
     ends = [s.y[-1] for s in lines if s.y[-1] is not None]
     caption = (
         f"Accuracy with the plant right minus accuracy on the same examples with it wrong: {100 * min(ends):.0f} to "
@@ -209,12 +215,12 @@ def _reliance_chart(found: Mapping[str, Mapping[Plant, Sequence[Measured]]]) -> 
 
 def _spread_chart(found: Mapping[str, Mapping[Plant, Sequence[Measured]]]) -> Chart:
     inside, turned, independent, grown = [], [], [], []
-    for base, plants in found.items():
+    for plants in found.values():
         for plant, populations in plants.items():
             m = imperfect(populations)
             if m is None:
                 continue
-            row, n = f"{base} · {plant.name} {100 * m.amount:.3g} %", m.evidence.arrays.n_examples
+            row, n = f"{_label(plants)}, {plant.name} {100 * m.amount:.3g} %", m.evidence.arrays.n_examples
             inside.append((row, sd(m.at(m.inside), n)))
             turned.append((row, sd(m.at(m.wrong), n)))
             independent.append((row, independent_sd_estimate(m.correct[1], level=LEVEL)))
