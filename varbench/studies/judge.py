@@ -81,8 +81,11 @@ def judge(out: Path, *, listen: Callable[[Moment], None] = lambda moment: None) 
 
     def judged(study: Study) -> Judgement:
         found = study.judge({name: evidence[name] for name in owned[study.name]}, experiments[study.name])
-        labels = {name: plans[name].label for name in owned[study.name]}
-        return with_deciding_chart(found, labels | {e.name: e.label for e in request.experiments(study)})
+        mine = [plans[name] for name in owned[study.name]]
+        found = replace(found, verdicts=tuple(_labeled(v, mine) for v in found.verdicts))
+        labels = {plan.name: plan.label for plan in mine} | {e.name: e.label for e in request.experiments(study)}
+        labels |= {v.condition: v.label for v in found.verdicts if v.condition and v.label}
+        return with_deciding_chart(found, labels)
 
     evidence, judgements = dict[str, Evidence](), dict[str, Judgement]()
     for done, (plan, waiting) in enumerate(side_by_side(measured, tuple(plans.values()))):
@@ -116,11 +119,7 @@ def judge(out: Path, *, listen: Callable[[Moment], None] = lambda moment: None) 
             *((owner[name], n) for name, e in evidence.items() for n in e.estimates),
             *((study, n) for study, judgement in judgements.items() for n in judgement.estimates),
         ],
-        verdicts=[
-            (study, _labeled(v, [plans[name] for name in owned[study]]))
-            for study, judgement in judgements.items()
-            for v in judgement.verdicts
-        ],
+        verdicts=[(study, v) for study, judgement in judgements.items() for v in judgement.verdicts],
         charts=[
             {"study": study, **spaced(shortened(chart.as_dict(), digits=CHART_DIGITS))}
             for study, judgement in judgements.items()
