@@ -42,7 +42,7 @@ def refused(capsys: pytest.CaptureFixture[str], words: list[str]) -> str:
         ([*STUDY, "--recipe.batchsize=3", "--out", "x"], ["'batchsize'", "did you mean --recipe.batch-size?"]),
         ([*STUDY, "--recipe.zzz", "3", "--out", "x"], ["'zzz': known are --recipe.data, "]),
         ([*STUDY, "--recipe.lr", "-1", "--out", "x"], ["recipe.lr = -1"]),
-        ([*STUDY, "--recipe.batch-size", "100000", "--out", "x"], ["recipe.batch_size = 100000", "4000"]),
+        ([*STUDY, "--recipe.batch-size", "100000", "--out", "x"], ["recipe.batch_size = 100000", "1437"]),
         ([*STUDY, "--recipe.batch-size", "0", "--out", "x"], ["recipe.batch_size = 0"]),
         ([*STUDY, "--runs", "0", "--out", "x"], ["0 runs"]),
         ([*STUDY, "--recipe.dropout", "1.5", "--out", "x"], ["recipe.dropout = 1.5"]),

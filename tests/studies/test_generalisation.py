@@ -24,7 +24,7 @@ PARTS = (
     "training accuracy ranks recipes badly",
 )
 
-BETTER = {"base": (1.0, 0.6), "units-16": (0.7, 0.8)}
+BETTER = {"base": (1.0, 0.6), "units-8": (0.7, 0.8)}
 """Word → (training accuracy, test accuracy) where the claim holds; what is not named is regularized."""
 
 REGULAR = (0.8, 0.75)
@@ -74,7 +74,7 @@ def test_memory_that_regularization_prevents_supports_the_claim_with_the_planted
     assert value(judgement, "generalisation_gap", word="base") == pytest.approx(0.4, abs=0.01)
     assert value(judgement, "generalisation_help", word="decay") == pytest.approx(0.15, abs=0.01)
     assert value(judgement, "generalisation_cost", word="decay") == pytest.approx(-0.2, abs=0.01)
-    assert value(judgement, "generalisation_smaller", word="units-16") == pytest.approx(0.2, abs=0.01)
+    assert value(judgement, "generalisation_smaller", word="units-8") == pytest.approx(0.2, abs=0.01)
     assert [chart.name for chart in judgement.charts] == ["signal", "width", "regularization"]
 
 
@@ -86,7 +86,7 @@ def test_memory_that_regularization_prevents_supports_the_claim_with_the_planted
         ({"decay": (0.7, 0.55)}, PARTS[1]),
         ({"base": (0.75, 0.6), "smoothing": (0.9, 0.8)}, PARTS[2]),
         ({"early": (0.7, 0.5)}, PARTS[4]),
-        ({"units-16": (0.7, 0.5)}, PARTS[5]),
+        ({"units-8": (0.7, 0.5)}, PARTS[5]),
     ],
 )
 def test_one_prediction_on_its_other_side_contradicts_the_claim(planted, broken: str) -> None:
@@ -130,7 +130,7 @@ def test_a_smaller_model_wins_where_any_does_and_fails_where_none_does() -> None
 
 def test_the_number_is_the_one_that_decided() -> None:
     assert "of noisy labels fitted" in judged({"base": (0.9, 0.6)}).number
-    planted = {"base": (1.0, 0.95), **dict.fromkeys(REGULARIZERS, (0.98, 0.97)), "units-16": (0.7, 0.98)}
+    planted = {"base": (1.0, 0.95), **dict.fromkeys(REGULARIZERS, (0.98, 0.97)), "units-8": (0.7, 0.98)}
     assert "from training to test" in judged(planted).number
     assert "rank correlation" in judged().number
 
@@ -138,7 +138,7 @@ def test_the_number_is_the_one_that_decided() -> None:
 def test_a_training_accuracy_that_orders_the_recipes_as_the_test_does_contradicts_the_claim() -> None:
     words = ("decay", "smoothing", "dropout", "early", "decay-weak", "smoothing-weak", "early-third", "rate-low")
     row = {word: (0.5 + 0.03 * i, 0.3 + 0.03 * i) for i, word in enumerate(words)}
-    judgement = judged({**row, "base": (0.9, 0.9), "units-16": (0.4, 0.2)})
+    judgement = judged({**row, "base": (0.9, 0.9), "units-8": (0.4, 0.2)})
     assert holds(judgement)[PARTS[-1]] is False
     assert value(judgement, "generalisation_rank", word="base") == pytest.approx(1.0)
 
@@ -161,7 +161,7 @@ def test_runs_that_all_diverged_are_no_answer(runs: int) -> None:
 
 
 def test_equal_recipes_are_ranked_neither_rightly_nor_wrongly() -> None:
-    words = ("base", "units-16", *REGULARIZERS, "decay-weak", "smoothing-weak", "early-third", "rate-low")
+    words = ("base", "units-8", *REGULARIZERS, "decay-weak", "smoothing-weak", "early-third", "rate-low")
     judgement = judged(dict.fromkeys(words, (1.0, 0.5)), spread=0.0, runs=16)
     assert value(judgement, "generalisation_rank", word="base") == 0.0
     assert holds(judgement)[PARTS[1]] is False

@@ -117,10 +117,10 @@ def test_one_prediction_on_its_other_side_contradicts_the_claim(planted, broken:
 def test_the_table_has_the_number_that_decided_with_what_was_claimed() -> None:
     assert judged(fitted=0.3).number.startswith("29.9 % [")
     assert judged(fitted=0.3).number.endswith(
-        "of labels that are all wrong are fitted (Digits · MLP 64); claimed: above 50 %"
+        "of labels that are all wrong are fitted (Digits · MLP 32); claimed: above 50 %"
     )
     assert (
-        "right on the test after wrong labels only (Digits · MLP 64); claimed: below 12 %" in judged(right=0.3).number
+        "right on the test after wrong labels only (Digits · MLP 32); claimed: below 12 %" in judged(right=0.3).number
     )
 
 

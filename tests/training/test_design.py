@@ -129,7 +129,7 @@ def test_the_bases_of_ulp_pairs_differ_in_other_sources(sources):
         ulp_pairs(3, sources=sources, width=3)
 
 
-@pytest.mark.parametrize(("runs", "width"), [(2, 1), (7, 4), (15, 8), (16, 0), (40, 0)])
+@pytest.mark.parametrize(("runs", "width"), [(2, 0), (4, 0), (5, 3), (7, 4), (15, 8), (16, 0), (40, 0)])
 def test_few_runs_are_cut_in_halves_that_have_the_same_levels(runs, width):
     design = together(runs, sources=("init", "order"))
     halved = design.in_halves()

@@ -57,3 +57,14 @@ def test_a_program_is_what_it_would_be_for_the_whole_recipe(recipe, name, monkey
     )
     of_whole, of_what_it_reads = lowered(form, dataset, name)
     assert of_what_it_reads == of_whole
+
+
+def test_a_network_is_built_once_for_all_forms_that_have_it():
+    first = form_of(RICH, vectors(), Strategy(2), platform="cpu")
+    same = form_of(RICH.replace(optimizer="sgd", batch_size=5, lr=0.5), vectors(), Strategy(8, "map"), platform="cpu")
+    assert first.network() == same.network()
+    assert Programs(first).model is Programs(same).model
+    for change in ({"dropout": 0.0}, {"hidden": (5, 4)}, {"precision": "bfloat16"}):
+        other = form_of(RICH.replace(**change), vectors(), Strategy(2), platform="cpu")
+        assert other.network() != first.network()
+    assert first.network() != form_of(RICH, vectors(), Strategy(2, convolution="native"), platform="cpu").network()

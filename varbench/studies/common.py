@@ -12,7 +12,7 @@ RUNS = {"smoke": 8, "standard": 64, "full": 256}
 """Runs of a main population."""
 
 STEPS = {
-    "smoke": {"mnist1d-mlp": 120, "mnist1d-cnn": 80, "digits-mlp": 150},
+    "smoke": {"digits-mlp": 150},
     "standard": {"mnist1d-mlp": 1500, "mnist1d-cnn": 800, "digits-mlp": 600},
     "full": {"mnist1d-mlp": 6000, "mnist1d-cnn": 6000, "digits-mlp": 4000},
 }
@@ -29,8 +29,9 @@ MAIN = {
 
 
 def main_cases(budget: str, names: Sequence[str] = tuple(MAIN)) -> tuple[Case, ...]:
-    """The main recipes by name, with the steps of a budget."""
-    return tuple(Case(n, MAIN[n][0], MAIN[n][1].replace(steps=STEPS[budget][n])) for n in names)
+    """The main recipes by name, with the steps of a budget; those that the budget has."""
+    steps = STEPS[budget]
+    return tuple(Case(n, MAIN[n][0], MAIN[n][1].replace(steps=steps[n])) for n in names if n in steps)
 
 
 def main_population(case: Case, budget: str, runs: int | None, *, measures: tuple[str, ...] | None) -> PopulationPlan:

@@ -17,17 +17,17 @@ FLOPS_PER_SECOND = {"cpu": 12e9, "gpu": 2e12}
 
 def flops_per_step(plan: PopulationPlan, dataset: Dataset) -> float:
     """Floating-point operations of one optimizer step of one run: three forward passes, counted by the compiler."""
-    return _flops_of(form_of(plan.recipe, dataset, Strategy(1), platform=""))
+    return _flops_of(form_of(plan.recipe, dataset, Strategy(1), platform="").read_by("nudge"))
 
 
 def flops_of_example(recipe: Recipe, dataset: Dataset) -> float:
     """Floating-point operations of one forward pass of one example, counted by the compiler."""
-    return _flops_of(form_of(recipe, dataset, Strategy(1), platform="")) / (3.0 * recipe.batch_size)
+    return _flops_of(form_of(recipe, dataset, Strategy(1), platform="").read_by("nudge")) / (3.0 * recipe.batch_size)
 
 
 @functools.lru_cache(maxsize=256)
 def _flops_of(form: Form) -> float:
-    """Counted once for all recipes of a form: a sweep has dozens."""
+    """Counted once for all recipes with a network and a size of batches: a suite has dozens."""
     import jax
     import jax.numpy as jnp
 

@@ -16,8 +16,8 @@ from varbench.training.recipe import WHAT_ACTIVATES, Recipe
 Levels = dict[str, int]
 """One run's level on every source."""
 
-FEW = 16
-"""Fewer runs than this do not fill a program of the usual width."""
+FEW = range(5, 16)
+"""Numbers of runs that do not fill a program of the usual width, and are worth a program of another."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Design:
 
         The strategy's own width would train them on one core, with idle lanes beside.
         """
-        return self.side_by_side(-(-len(self) // 2) if len(self) < FEW else 0)
+        return self.side_by_side(-(-len(self) // 2) if len(self) in FEW else 0)
 
     def as_dict(self) -> dict[str, Any]:
         """Kind, sources and number of runs, for manifests and reports."""

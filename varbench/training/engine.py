@@ -8,7 +8,6 @@ on one, whereas here a block's bits depend neither on the other blocks nor on th
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,10 +30,10 @@ from varbench.parameters import Leaf
 from varbench.training.design import Levels
 from varbench.training.moments import snapshot_steps
 from varbench.training.optimizer import optimizer_of
-from varbench.training.programs import Programs, model_for, parameter_table, shared_programs
+from varbench.training.programs import Programs, model_for, parameters_of, shared_programs
 from varbench.training.recipe import Recipe
 from varbench.training.run import Arrays, Score
-from varbench.training.settings import Form, Settings, form_of, settings_of
+from varbench.training.settings import Settings, form_of, settings_of
 from varbench.training.strategy import Strategy, default_strategy
 
 CURVE_POINTS = 20
@@ -78,15 +77,8 @@ def model_of(recipe: Recipe, dataset: Dataset, *, convolution: str) -> Model:
 
 def strategy_for(recipe: Recipe, dataset: Dataset) -> Strategy:
     """The default strategy of a recipe on the devices at hand."""
-    parameters = _parameters_of(form_of(recipe, dataset, Strategy(1), platform=""))
+    parameters = parameters_of(form_of(recipe, dataset, Strategy(1), platform=""))[-1].stop
     return default_strategy(parameters=parameters, platform=jax.default_backend())
-
-
-@functools.lru_cache(maxsize=256)
-def _parameters_of(form: Form) -> int:
-    """Counted once for all recipes of a form: a sweep has dozens."""
-    model = model_for(form.recipe, shape=form.shape, classes=form.classes, convolution="matmul")
-    return parameter_table(model)[-1].stop
 
 
 @dataclass(frozen=True, eq=False)

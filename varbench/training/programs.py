@@ -122,7 +122,7 @@ class Programs:
     @functools.cached_property
     def parameters(self) -> tuple[Leaf, ...]:
         """Table of the flat weight vector."""
-        return parameter_table(self.model)
+        return parameters_of(self.form)
 
     def begin(self, levels: Any, arrays: Arrays, settings: Any) -> tuple[Carry, Fixed, Any]:
         """Runs before their first step: `(carry, fixed, initial weights [lanes, P])`."""
@@ -219,7 +219,17 @@ def _network(form: Form) -> Model:
 
 
 def _model(form: Form) -> Model:
-    return _network(form.read_by("init"))
+    return _network(form.network())
+
+
+def parameters_of(form: Form) -> tuple[Leaf, ...]:
+    """`parameter_table` of the network of a form, made once for all forms that have it."""
+    return _parameters_of(form.network())
+
+
+@functools.lru_cache(maxsize=KEPT)
+def _parameters_of(form: Form) -> tuple[Leaf, ...]:
+    return parameter_table(_network(form))
 
 
 def _placed(tree: Any, device: Any) -> Any:

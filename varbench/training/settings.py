@@ -75,6 +75,11 @@ class Form:
         few = {name: getattr(self.recipe, name) for name in READS[program]}
         return replace(self, recipe=Recipe(steps=1, **few), n_train=self.n_train if program in DRAWING else 0, steps=0)
 
+    def network(self) -> Form:
+        """What the network alone depends on, whatever programs are made of it."""
+        strategy = Strategy(1, convolution=self.strategy.convolution)
+        return replace(self.read_by("init"), strategy=strategy, platform="")
+
 
 def settings_of(recipe: Recipe, dataset: Dataset) -> Settings:
     """The numbers of a recipe on a data set."""

@@ -24,7 +24,7 @@ from varbench.training.recipe import Recipe
 
 RUNS = {"smoke": 4, "standard": 12, "full": 64}
 STEPS = {
-    "smoke": {"digits": 120, "mnist1d": 120},
+    "smoke": {"digits": 120},
     "standard": {"digits": 2000, "mnist1d": 4000},
     "full": {"digits": 20000, "mnist1d": 40000},
 }
@@ -40,6 +40,9 @@ NOISE = "noise:0.5"
 SNAPSHOTS = 13
 
 PLANTED = Recipe(model="mlp", hidden=(16,), optimizer="adam", lr=1e-3, schedule="constant", batch_size=100)
+
+SHARED = PLANTED.replace(hidden=(4,), batch_size=50)
+"""At the smoke budget, whose studies share what is compiled."""
 
 WORDS = ("narrow", "wide")
 
@@ -57,13 +60,11 @@ Curves = Mapping[str, Float[np.ndarray, "R S"]]
 
 
 def _cases(budget: str) -> tuple[Case, ...]:
-    steps = STEPS[budget]
-    names = {"digits": "Digits", "mnist1d": "MNIST-1D"}
-    cases = tuple(
-        Case(name, f"{label} · MLP", PLANTED.replace(data=f"{name}+patch:0.9", steps=steps[name]))
-        for name, label in names.items()
+    names, recipe = {"digits": "Digits", "mnist1d": "MNIST-1D"}, SHARED if budget == "smoke" else PLANTED
+    return tuple(
+        Case(name, f"{names[name]} · MLP", recipe.replace(data=f"{name}+patch:0.9", steps=steps))
+        for name, steps in STEPS[budget].items()
     )
-    return cases[:1] if budget == "smoke" else cases
 
 
 def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[PopulationPlan, ...]:

@@ -23,7 +23,7 @@ from varbench.training.recipe import Recipe
 
 RUNS = {"smoke": 4, "standard": 16, "full": 64}
 STEPS = {
-    "smoke": {"digits": 100, "mnist1d": 100},
+    "smoke": {"digits": 100},
     "standard": {"digits": 1000, "mnist1d": 2000},
     "full": {"digits": 5000, "mnist1d": 20000},
 }
@@ -34,6 +34,9 @@ SNAPSHOTS, LATE = 8, 3
 """Moments of the training that are kept of the runs of both batch sizes, and how many of the last ones are averaged."""
 
 SGD = Recipe(model="mlp", optimizer="sgd", momentum=0.9, schedule="constant", lr=0.02, weight_decay=1e-4)
+
+SHARED = SGD.replace(hidden=(32,), batch_size=50)
+"""At the smoke budget, whose studies share what is compiled."""
 
 WORDS = {
     "base": "as it is",
@@ -76,9 +79,11 @@ Measured = Mapping[str, Estimate]
 
 def _cases(budget: str) -> tuple[Case, ...]:
     steps = STEPS[budget]
+    if budget == "smoke":
+        return (Case("digits", "Digits · MLP 32", SHARED.replace(data="digits", steps=steps["digits"])),)
     digits = Case("digits", "Digits · MLP 32", SGD.replace(data="digits", hidden=(32,), steps=steps["digits"]))
     curves = Case("mnist1d", "MNIST-1D · MLP 64", SGD.replace(data="mnist1d", hidden=(64,), steps=steps["mnist1d"]))
-    return (digits,) if budget == "smoke" else (digits, curves)
+    return (digits, curves)
 
 
 def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[PopulationPlan, ...]:

@@ -42,6 +42,9 @@ SNAPSHOTS = 13
 
 OPTIMIZED = Recipe(model="mlp", hidden=(16,), optimizer="adam", lr=1e-3, schedule="constant", batch_size=100)
 
+SHARED = OPTIMIZED.replace(hidden=(4,), batch_size=50)
+"""At the smoke budget, whose studies share what is compiled."""
+
 LABELS = {"narrow": "proxy labels, narrow", "wide": "proxy labels, wide", "control": "true labels, wide"}
 
 MEASURES = {
@@ -93,9 +96,9 @@ class Scores:
 
 
 def _cases(budget: str) -> tuple[Case, ...]:
-    names = {"digits": "Digits", "mnist1d": "MNIST-1D"}
+    names, recipe = {"digits": "Digits", "mnist1d": "MNIST-1D"}, SHARED if budget == "smoke" else OPTIMIZED
     return tuple(
-        Case(name, f"{names[name]} · MLP", OPTIMIZED.replace(data=name, steps=steps))
+        Case(name, f"{names[name]} · MLP", recipe.replace(data=name, steps=steps))
         for name, steps in STEPS[budget].items()
     )
 

@@ -23,7 +23,7 @@ from varbench.training.recipe import Recipe
 
 RUNS = {"smoke": 4, "standard": 8, "full": 64}
 STEPS = {
-    "smoke": {"digits": 1500, "mnist1d": 1500},
+    "smoke": {"digits": 600},
     "standard": {"digits": 4000, "mnist1d": 5000},
     "full": {"digits": 40000, "mnist1d": 40000},
 }
@@ -43,6 +43,9 @@ SNAPSHOTS = 13
 
 FITTING = Recipe(model="mlp", optimizer="adam", lr=3e-3, schedule="constant", batch_size=100)
 
+SHARED = FITTING.replace(hidden=(32,), batch_size=50)
+"""At the smoke budget, whose studies share what is compiled."""
+
 MEASURES = {
     "overfitting_fitted": Described(
         "Training accuracy", "fraction", "none", "Share of the labels that the run was trained on, right or wrong."
@@ -61,9 +64,11 @@ MEASURES = {
 
 def _cases(budget: str) -> tuple[Case, ...]:
     steps = STEPS[budget]
+    if budget == "smoke":
+        return (Case("digits", "Digits · MLP 32", SHARED.replace(data="digits", steps=steps["digits"])),)
     digits = Case("digits", "Digits · MLP 64", FITTING.replace(data="digits", hidden=(64,), steps=steps["digits"]))
     curves = Case("mnist1d", "MNIST-1D · MLP 128", FITTING.replace(hidden=(128,), steps=steps["mnist1d"]))
-    return (digits,) if budget == "smoke" else (digits, curves)
+    return (digits, curves)
 
 
 def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[PopulationPlan, ...]:

@@ -69,7 +69,7 @@ def _cases(budget: str) -> tuple[Case, ...]:
         Case("convex-mnist1d", f"MNIST-1D · {CONVERGED}", curve),
         Case("convex-digits", f"Digits · {CONVERGED}", digits),
     )
-    return (*linear, *main_cases(budget, ("mnist1d-mlp", "digits-mlp")))
+    return (*(linear[1:] if budget == "smoke" else linear), *main_cases(budget, ("mnist1d-mlp", "digits-mlp")))
 
 
 def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[PopulationPlan, ...]:

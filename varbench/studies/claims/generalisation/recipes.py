@@ -12,7 +12,7 @@ from varbench.training.recipe import Recipe
 
 RUNS = {"smoke": 4, "standard": 8, "full": 32}
 STEPS = {
-    "smoke": {"digits": 600},
+    "smoke": {"digits": 300},
     "standard": {"digits": 1500, "mnist1d": 2000},
     "full": {"digits": 20000, "mnist1d": 20000},
 }
@@ -38,6 +38,9 @@ BASE = Recipe(
     label_noise=NOISE,
 )
 
+SHARED = BASE.replace(hidden=(32,), batch_size=50)
+"""At the smoke budget, whose studies share what is compiled."""
+
 REGULARIZERS = {
     "decay": "weight decay 1",
     "smoothing": "label smoothing 0.2",
@@ -62,7 +65,8 @@ CHANGED = {**REGULARIZERS, **OTHERS}
 def cases(budget: str) -> tuple[Case, ...]:
     """One case for each data set, with the base recipe."""
     steps, labels = STEPS[budget], {"digits": "Digits · MLP", "mnist1d": "MNIST-1D · MLP"}
-    return tuple(Case(name, labels[name], BASE.replace(data=name, steps=n)) for name, n in steps.items())
+    base = SHARED if budget == "smoke" else BASE
+    return tuple(Case(name, labels[name], base.replace(data=name, steps=n)) for name, n in steps.items())
 
 
 def plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[PopulationPlan, ...]:

@@ -81,9 +81,11 @@ class Way:
 
 def _cases(budget: str) -> tuple[Case, ...]:
     plain = PLAIN.replace(steps=STEPS[budget])
+    if budget == "smoke":
+        return (Case("digits", "Digits · logistic", plain.replace(data="digits", model="logistic", batch_size=50)),)
     digits = Case("digits", "Digits · MLP 32", plain.replace(data="digits", hidden=(32,), batch_size=50))
     curves = Case("mnist1d", "MNIST-1D · MLP 64", plain.replace(data="mnist1d", hidden=(64,), batch_size=100))
-    return (digits,) if budget == "smoke" else (digits, curves)
+    return (digits, curves)
 
 
 def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[PopulationPlan, ...]:
