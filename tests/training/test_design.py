@@ -129,10 +129,10 @@ def test_the_bases_of_ulp_pairs_differ_in_other_sources(sources):
         ulp_pairs(3, sources=sources, width=3)
 
 
-@pytest.mark.parametrize(("runs", "width"), [(2, 0), (4, 0), (5, 3), (7, 4), (15, 8), (16, 0), (40, 0)])
-def test_few_runs_are_cut_in_halves_that_have_the_same_levels(runs, width):
+@pytest.mark.parametrize(("runs", "width"), [(2, 0), (4, 0), (5, 5), (15, 15), (16, 0), (40, 0)])
+def test_few_runs_stand_side_by_side_in_one_program_with_the_same_levels(runs, width):
     design = together(runs, sources=("init", "order"))
-    halved = design.in_halves()
-    assert set(halved.column("width").tolist()) == {width}
-    assert [{**row, "width": 0} for row in halved.levels] == list(design.levels)
-    assert (halved.kind, halved.sources) == (design.kind, design.sources)
+    beside = design.in_one_program()
+    assert set(beside.column("width").tolist()) == {width}
+    assert [{**row, "width": 0} for row in beside.levels] == list(design.levels)
+    assert (beside.kind, beside.sources) == (design.kind, design.sources)

@@ -45,12 +45,9 @@ class Design:
         """The same runs with so many of them side by side in a program; 0 for the strategy's own width."""
         return replace(self, levels=tuple({**levels, "width": lanes} for levels in self.levels))
 
-    def in_halves(self) -> Design:
-        """The same runs, one half of them beside the other where they are few: two cores then have a half each.
-
-        The strategy's own width would train them on one core, with idle lanes beside.
-        """
-        return self.side_by_side(-(-len(self) // 2) if len(self) in FEW else 0)
+    def in_one_program(self) -> Design:
+        """The same runs, all side by side where they are few: in a program of the usual width lanes would be idle."""
+        return self.side_by_side(len(self) if len(self) in FEW else 0)
 
     def as_dict(self) -> dict[str, Any]:
         """Kind, sources and number of runs, for manifests and reports."""

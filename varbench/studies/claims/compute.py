@@ -80,7 +80,9 @@ def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[Populat
                     f"compute-{case.name}-{word}",
                     f"{case.label} {'-'.join(map(str, wide))}",
                     case.recipe.replace(hidden=wide),
-                    together(RUNS[budget] if runs is None else runs, sources=case.recipe.active_sources()).in_halves(),
+                    together(
+                        RUNS[budget] if runs is None else runs, sources=case.recipe.active_sources()
+                    ).in_one_program(),
                     description="a shortcut is planted that is right for nine examples in ten",
                     snapshots=SNAPSHOTS,
                     measures=("accuracy", "loss", "disagreement"),

@@ -120,7 +120,7 @@ def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[Populat
                     f"misaligned-{case.name}-{word}",
                     f"{case.label} {'-'.join(map(str, recipe.hidden or ()))}, {LABELS[word]}",
                     recipe,
-                    together(RUNS[budget] if runs is None else runs, sources=recipe.active_sources()).in_halves(),
+                    together(RUNS[budget] if runs is None else runs, sources=recipe.active_sources()).in_one_program(),
                     description=LABELS[word],
                     snapshots=SNAPSHOTS,
                     measures=("accuracy", "train_loss"),

@@ -81,7 +81,7 @@ def _plan(cases: Sequence[Case], budget: str, runs: int | None) -> tuple[Populat
                     f"overfitting-{case.name}-{word}",
                     f"{case.label}, {LABELS[word]}",
                     recipe,
-                    together(RUNS[budget] if runs is None else runs, sources=recipe.active_sources()).in_halves(),
+                    together(RUNS[budget] if runs is None else runs, sources=recipe.active_sources()).in_one_program(),
                     description=LABELS[word],
                     snapshots=SNAPSHOTS if word == "part" else 0,
                     measures=("accuracy", "loss", "train_accuracy", "train_loss"),

@@ -112,7 +112,7 @@ def _recipes(case: Case, budget: str) -> Iterator[tuple[str, str, Recipe]]:
 
 
 def _design(recipe: Recipe, runs: int) -> Design:
-    return together(runs, sources=recipe.active_sources()).in_halves()
+    return together(runs, sources=recipe.active_sources()).in_one_program()
 
 
 def _units(hidden: Sequence[int]) -> str:

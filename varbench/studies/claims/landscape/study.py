@@ -141,7 +141,7 @@ def _design(recipe: Recipe, runs: int, word: str) -> Design:
     design = together(runs, sources=recipe.active_sources())
     if word == "full-batch":
         return design.side_by_side(LANES)
-    return design if word == "small-batch" else design.in_halves()
+    return design if word == "small-batch" else design.in_one_program()
 
 
 def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) -> Judgement:
