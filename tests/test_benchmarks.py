@@ -16,6 +16,7 @@ from benchmarks.speed.analysis import CASES
 from benchmarks.speed.analysis_race import AnalysisRow, Timed
 from benchmarks.speed.arms import ARMS
 from benchmarks.speed.bars import bars
+from benchmarks.speed.earlier import Earlier, earlier
 from benchmarks.speed.overheads import Clock, shares
 from benchmarks.speed.race import Result, _fits, parity, race
 from benchmarks.speed.report import knee, row_of, table, write
@@ -192,7 +193,29 @@ def test_bars_are_judged_by_what_was_measured(tmp_path: Path) -> None:
     assert "| loops | 400* |" in page
     assert "training: mlp-512." in page
     assert (tmp_path / "analysis.svg").exists()
+    again = earlier(tmp_path, measured_now=("training",))
+    assert (again.analysis, again.beside) == (tuple(rows), beside)
+    assert again.dates == {"analysis": "now", "overheads": "now"}
+    assert earlier(tmp_path, measured_now=("overheads", "analysis")) == Earlier(dates={})
+    assert earlier(tmp_path / "nowhere", measured_now=()) == Earlier()
     assert (tmp_path / "overheads.svg").exists()
+
+
+def test_races_of_an_earlier_day_are_kept_as_they_were(tmp_path: Path) -> None:
+    row = row_of(TASKS["mlp-32"], 64, [result("torch", 9.0), result("varbench", 2.0)], LIMITS, platform="cpu")
+    about = {
+        "platform": "cpu",
+        "kind": "cpu",
+        "processor": "x",
+        "cores": 2,
+        "versions": {"jax": "1"},
+        "started": "2026",
+    }
+    write([row], LIMITS, about, [], tmp_path)
+    assert earlier(tmp_path, measured_now=("analysis",)) == Earlier(rows=(row,), dates={"training": "2026"})
+    write([row], LIMITS, {**about, "kept": {"training": "2026"}, "started": "2027"}, [], tmp_path)
+    assert "Measured earlier, 2026: training." in (tmp_path / "report.md").read_text()
+    assert earlier(tmp_path, measured_now=("analysis",)).dates == {"training": "2026"}
 
 
 def test_training_is_held_to_the_bar_of_its_task_and_number_of_runs() -> None:

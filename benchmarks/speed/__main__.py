@@ -25,6 +25,7 @@ from benchmarks.speed.analysis import CASES
 from benchmarks.speed.analysis_race import AnalysisRow, analysis_race
 from benchmarks.speed.arms import ARMS
 from benchmarks.speed.ceilings import ceilings
+from benchmarks.speed.earlier import earlier
 from benchmarks.speed.overheads import BUDGET, STUDY, overheads
 from benchmarks.speed.race import Result, parity, race
 from benchmarks.speed.report import Row, machine, row_of, table, write
@@ -46,6 +47,7 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS), metavar="TASK", help=", ".join(TASKS))
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS), metavar="ARM", help=", ".join(ARMS))
     parser.add_argument("--runs", nargs="+", type=int, help="numbers of runs, in place of those of each race")
+    parser.add_argument("--add", action="store_true", help="keep what the folder holds of the other parts")
     parser.add_argument("--largest", action="store_true", help="of each race of training only the most runs")
     parser.add_argument("--repeats", type=int, default=3, help="rounds in which every arm has its turn (default 3)")
     parser.add_argument("--out", type=Path, default=Path("reports/speed"), help="folder for table, JSON and figure")
@@ -56,12 +58,16 @@ def main() -> None:
     jax.config.update("jax_platforms", "cpu")  # only counts; the arms have the GPU's memory for themselves
     names = list(dict.fromkeys([*given.arms, "varbench"]))
     started, folder = time.monotonic(), given.out / given.platform
-    parts = given.parts or (PARTS if given.platform == "cpu" else ("training",))
+    parts = tuple(given.parts or (PARTS if given.platform == "cpu" else ("training",)))
     say(f"measuring what this {given.platform} can do")
     limits, rows, analysis = ceilings(given.platform), list[Row](), list[AnalysisRow]()
     wrong, left_out = list[str](), list[str]()
     about = machine(given.platform) | {"started": datetime.now(UTC).isoformat(timespec="seconds")}
     beside: dict[str, Any] | None = None
+    if given.add:
+        before = earlier(folder, measured_now=parts)
+        rows, analysis, beside = list(before.rows), list(before.analysis), before.beside
+        about["kept"] = before.dates or {}
 
     def late(what: str) -> bool:
         if time.monotonic() - started < 60 * given.minutes:

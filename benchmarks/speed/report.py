@@ -194,7 +194,8 @@ def write(
         f"# Speed on a {about['platform'].upper()}",
         f"{about['kind']}, {about['cores']} cores; {about['processor']}. {about['started'][:10]}. Versions: "
         + ", ".join(f"{name} {version}" for name, version in about["versions"].items())
-        + f". Made by `{command}`.",
+        + f". Made by `{command}`."
+        + "".join(f" Measured earlier, {date[:10]}: {part}." for part, date in about.get("kept", {}).items()),
         *(["## Bars", bars_table(reached)] if reached else []),
         *(training if rows else []),
         *(

@@ -32,6 +32,24 @@ def test_every_epoch_is_a_fresh_permutation(level):
     assert np.mean(found == orders(level + 1)) < 0.1
 
 
+def test_an_order_is_that_of_one_random_number_per_example():
+    for n in (1, 2, 3, 64, 65, 1437):
+        found = jax.jit(jax.vmap(lambda level, n=n: epoch_order(level, jnp.int32(3), examples=n)))(LEVELS)
+        assert found.dtype == jnp.int32, "64 bits stay inside"
+        for level, order in zip(LEVELS, found, strict=True):
+            high, low = np.asarray(jax.random.bits(source_key("order", level, 3), (2, n), jnp.uint32), np.uint64)
+            np.testing.assert_array_equal(order, np.argsort(high << np.uint64(32) | low, kind="stable"))
+    assert jnp.ones(1).dtype == jnp.float32
+
+
+def test_every_example_comes_first_second_and_last_equally_often():
+    found = jax.vmap(lambda level: epoch_order(level, jnp.int32(0), examples=8))(jnp.arange(4000))
+    counts = np.stack([np.bincount(found[:, place], minlength=8) for place in range(8)])
+    assert np.abs(counts - 500).max() < 5 * np.sqrt(500 * 7 / 8)
+    before = np.mean(np.argmax(np.asarray(found) == 2, axis=1) < np.argmax(np.asarray(found) == 5, axis=1))
+    assert before == pytest.approx(0.5, abs=5 * 0.5 / np.sqrt(4000))
+
+
 def test_a_bootstrap_draws_as_many_with_replacement():
     rows = np.stack([drawn_rows(level, examples=2000, resample="bootstrap") for level in LEVELS])
     assert rows.shape == (5, 2000)

@@ -7,14 +7,26 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from varbench.keys import source_key
 from varbench.training.recipe import Recipe
 
 
 def epoch_order(level: jax.Array, epoch: jax.Array, *, examples: int) -> jax.Array:
-    """The permutation [examples] int32 of one epoch: fresh for every (level, epoch)."""
-    return jax.random.permutation(source_key("order", level, epoch), examples).astype(jnp.int32)
+    """The permutation [examples] int32 of one epoch: fresh for every (level, epoch).
+
+    Sorts one random 64-bit number per example whose lowest bits are the example's own number: XLA sorts numbers alone
+    on a CPU four to seven times as fast as `jax.random.permutation` sorts pairs, which took up to a third of a
+    training. Two of n examples tie, and stay in order, with a probability of n² / 2^(65 − ⌈log₂ n⌉) at most: 2 · 10⁻⁹ for
+    4,000.
+    """
+    high, low = jax.random.bits(source_key("order", level, epoch), (2, examples), jnp.uint32)
+    with jax.enable_x64(True):
+        own = jnp.uint64((1 << (examples - 1).bit_length()) - 1)
+        drawn = (high.astype(jnp.uint64) << 32) | low.astype(jnp.uint64)
+        numbered = (drawn & ~own) | lax.iota(jnp.uint64, examples)
+        return (lax.sort(numbered, is_stable=False) & own).astype(jnp.int32)
 
 
 def drawn_rows(level: jax.Array, *, examples: int, resample: str) -> jax.Array:
