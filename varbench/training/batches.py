@@ -16,10 +16,10 @@ from varbench.training.recipe import Recipe
 def epoch_order(level: jax.Array, epoch: jax.Array, *, examples: int) -> jax.Array:
     """The permutation [examples] int32 of one epoch: fresh for every (level, epoch).
 
-    Sorts one random 64-bit number per example whose lowest bits are the example's own number: XLA sorts numbers alone
+    Sorts one random 64-bit number per example whose lowest bits are the example's own number. XLA sorts numbers alone
     on a CPU four to seven times as fast as `jax.random.permutation` sorts pairs, which took up to a third of a
-    training. Two of n examples tie, and stay in order, with a probability of n² / 2^(65 − ⌈log₂ n⌉) at most: 2 · 10⁻⁹ for
-    4,000.
+    training. Two of n examples tie, and stay in their order, with a probability of at most n² / 2^(65 − ⌈log₂ n⌉):
+    2 · 10⁻⁹ for 4,000.
     """
     high, low = jax.random.bits(source_key("order", level, epoch), (2, examples), jnp.uint32)
     with jax.enable_x64(True):
