@@ -42,7 +42,7 @@ def overheads_text(beside: dict[str, Any]) -> str:
     lines = [
         (
             f"A run of `{beside['study']}`, budget {beside['budget']}, from the start of the process to the written "
-            "page. Compiling counts as training: it is what the main thread waits for while programs are made."
+            "page, its populations one after the other. Training is what is left of the whole; compiling is in it."
         ),
         "",
         "| part | s | share |",

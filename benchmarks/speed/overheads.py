@@ -12,6 +12,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
@@ -32,8 +33,9 @@ ANSWERS = {
 }
 TIMES = 9
 
-OF_TRAINING = ("training", "compiling")
-"""Parts that are the training itself: what is compiled is what trains."""
+OF_TRAINING = ("training",)
+"""Parts that are the training itself; what is compiled for it is in it."""
+WAITING = "waiting"
 AFTERWARDS = ("analysis", "report")
 
 
@@ -91,25 +93,28 @@ def _process(*words: str) -> dict[str, Any]:
 
 
 class Clock:
-    """Seconds spent in named parts, each without those inside it."""
+    """Seconds spent in named parts, each without those inside it, of whatever threads."""
 
     def __init__(self) -> None:
         self.parts = dict[str, float]()
-        self._open = list[list[float]]()
+        self._here = threading.local()
+        self._lock = threading.Lock()
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
         """Time what is inside; parts within it count for themselves."""
         started = time.perf_counter()
-        self._open.append([0.0])
+        open_here: list[float] = self._here.__dict__.setdefault("open", [])
+        open_here.append(0.0)
         try:
             yield
         finally:
             took = time.perf_counter() - started
-            (inner,) = self._open.pop()
-            self.parts[name] = self.parts.get(name, 0.0) + took - inner
-            if self._open:
-                self._open[-1][0] += took
+            inner = open_here.pop()
+            with self._lock:
+                self.parts[name] = self.parts.get(name, 0.0) + took - inner
+            if open_here:
+                open_here[-1] += took
 
     def timed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function, its time counted."""
@@ -137,7 +142,11 @@ class Clock:
 
 
 def _run(study: str, budget: str, started: float) -> dict[str, Any]:
-    """A run with its report as `varbench run --report` makes it, cut into parts."""
+    """A run with its report as `varbench run --report` makes it, cut into parts.
+
+    One population after the other, so that the parts stand one after the other too; what is left of the whole time is
+    training.
+    """
     clock = Clock()
     imported = time.time() - started
     with clock.part("imports"):
@@ -146,6 +155,7 @@ def _run(study: str, budget: str, started: float) -> dict[str, Any]:
         from varbench.store import PopulationStore
         from varbench.studies import execute as execution
         from varbench.studies.judge import judge
+        from varbench.studies.parallel import Workers
         from varbench.studies.registry import studies
         from varbench.studies.request import Request
         from varbench.training.devices import prepare
@@ -155,10 +165,13 @@ def _run(study: str, budget: str, started: float) -> dict[str, Any]:
         request = Request(studies([study]), budget, None, None, {})
         jobs = execution.jobs_of(request)
     # Put into the classes, so that what is timed is the code that every user runs.
-    for owner, name, part in ((Engine, "train", "training"), (execution, "ready_in_turn", "compiling")):
+    for owner, name, part in ((Engine, "train", "training"), (execution, "ready_in_turn", WAITING)):
         setattr(owner, name, clock.stepped(part, getattr(owner, name)))
     for name in ("create", "commit", "publish"):
         setattr(PopulationStore, name, clock.timed("store", getattr(PopulationStore, name)))
+    for owner, name, part in ((Workers, "wait", WAITING), (execution, "_train", "the rest of the run")):
+        setattr(owner, name, clock.timed(part, getattr(owner, name)))
+    execution._populations_at_once = lambda: 1
     told = [0.0]
     with tempfile.TemporaryDirectory() as folder, shown(quiet=False) as show:
 
@@ -174,10 +187,11 @@ def _run(study: str, budget: str, started: float) -> dict[str, Any]:
             document = judge(out)
         with clock.part("report"):
             render(document, Path(folder) / "report")
+    whole = time.time() - started
     clock.parts["imports"] += imported
     clock.parts["progress"] = told[0]
-    clock.parts["training"] -= told[0]  # it is told from within
-    return {"parts": clock.parts, **_curves_and_probe(jobs[0])}
+    beside = {name: seconds for name, seconds in clock.parts.items() if name not in (*OF_TRAINING, WAITING)}
+    return {"parts": {**beside, "training": whole - sum(beside.values())}, **_curves_and_probe(jobs[0])}
 
 
 def _curves_and_probe(job: Any, *, rounds: int = 3) -> dict[str, Any]:
