@@ -66,6 +66,8 @@ def test_runs_that_are_the_same_bits_are_named():
     weights = np.arange(14.0).reshape(7, 2)
     assert runs(logits=twice, weights=weights).n_repeated == 0
     assert runs(logits=None, predictions=twice.argmax(-1)).n_repeated == 0  # good models predict alike
+    frozen = runs(logits=None, predictions=twice.argmax(-1), weights=np.ones((7, 2)))
+    assert frozen.n_repeated == 7 - len(np.unique(twice.argmax(-1), axis=0))
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,15 @@ def test_the_deciding_number_is_drawn_for_all_recipes() -> None:
     assert shows(drawn, interval(-0.5))
 
 
+def test_a_number_that_is_weighed_in_another_form_is_drawn_as_it_is_told() -> None:
+    variance = replace(number(-0.25), as_told=interval(-0.5))
+    plain = Judgement(decided({"case": [weigh("spread", variance, "")]}), "Told.")
+    (drawn,) = with_deciding_chart(plain, {}).charts
+    assert drawn.series[0].y == (-0.5,)
+    shown = replace(plain, charts=(chart((1.0, -0.5)),))
+    assert with_deciding_chart(shown, {}) is shown
+
+
 def test_what_another_chart_shows_is_not_drawn_again() -> None:
     plain = judgement((1.0, -0.5))
     shown = replace(plain, charts=(chart((1.0, 2.0)), chart((1.0, 3.0), (2.0, -0.5))))

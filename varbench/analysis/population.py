@@ -172,6 +172,7 @@ class PopulationArrays:
             arrays = [a for a in (self.logits, self.probabilities, self.weights) if a is not None and a.size]
             if not arrays:
                 return 0
+            arrays += [self.predictions] if self.predictions is not None else []
             rows = np.flatnonzero(self.usable)
             return len(rows) - len({_digest([a[run] for a in arrays]) for run in rows})
 

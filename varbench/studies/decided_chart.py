@@ -22,7 +22,7 @@ def with_deciding_chart(judgement: Judgement, labels: Mapping[str, str]) -> Judg
         labels: Condition → what charts call it, where that is something else.
     """
     decided = deciding_number(judgement.verdicts)
-    if decided is None or any(shows(chart, decided.estimate) for chart in judgement.charts):
+    if decided is None or any(shows(chart, decided.drawn) for chart in judgement.charts):
         return judgement
     return replace(judgement, charts=(*judgement.charts, _chart(judgement, decided, labels)))
 
@@ -51,7 +51,7 @@ def _chart(judgement: Judgement, decided: Weighed, labels: Mapping[str, str]) ->
         if weighed is decided
     )
     found = {v.condition: w for v in judgement.verdicts if v.condition and (w := _like(v, name, place)) is not None}
-    rows = [(labels.get(condition) or _recipe(w.words) or condition, w.estimate) for condition, w in found.items()]
+    rows = [(labels.get(condition) or _recipe(w.words) or condition, w.drawn) for condition, w in found.items()]
     claimed = f"claimed: {decided.side} {decided.limit}" if decided.limit else ""
     told = "; ".join(w.words for w in found.values() if w.words)
     return Chart(

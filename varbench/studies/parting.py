@@ -40,8 +40,9 @@ def parting(
         text: What follows the number in a sentence, without a final stop.
     """
     change = spread_change(first, second)
-    number = told(signed_root(change), scale=100, digits=2, unit="pp")
-    weighed = Weighed(change, "above", 0.0, f"{number} of spread over runs {words}", "0 pp")
+    added = signed_root(change)
+    number = told(added, scale=100, digits=2, unit="pp")
+    weighed = Weighed(change, "above", 0.0, f"{number} of spread over runs {words}", "0 pp", as_told=added)
     text = f"{number} of spread over runs (SD of the true accuracy; negative where it falls) are added {text}."
     if weighed.holds is False and _room(second) < _room(first):
         less = "Accuracies have less room there, so that this tells nothing."

@@ -34,6 +34,7 @@ class Weighed:
         words: The number with its interval and a few words, for the table of claims.
         limit: The threshold in words, with its unit: `1 %`.
         unit: Unit of the number as charts have it, where the limit does not say.
+        as_told: The number as words and charts have it, where it is weighed in another form: an SD for its variance.
         gated: Whether it tells nothing here, on a condition that the rule names: it then neither holds nor fails, and
             counts among the numbers that are weighed all the same.
         ratio: Whether it is a ratio, whose interval is symmetrical on the scale of its logarithm.
@@ -47,6 +48,12 @@ class Weighed:
     ratio: bool = False
     gated: bool = False
     unit: str = ""
+    as_told: Estimate | None = None
+
+    @property
+    def drawn(self) -> Estimate:
+        """The number as charts have it."""
+        return self.as_told or self.estimate
 
     @property
     def drawn_unit(self) -> str:

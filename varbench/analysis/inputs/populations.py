@@ -147,7 +147,7 @@ class _Check:
         finished = np.ones(len(scores), dtype=bool)
         for r, run in enumerate(scores):
             finite = np.isfinite(run)
-            finished[r] = finite.any()
+            finished[r] = finite.any() or np.isfinite(self.raw.arrays[kind][r]).any()
             if finished[r] and not finite.all():
                 e, k = np.argwhere(~finite)[0]
                 given = self.raw.arrays[kind][r, e, k]

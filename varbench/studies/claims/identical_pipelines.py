@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -183,9 +184,10 @@ def _headline(evidence: Mapping[str, Evidence]) -> str:
         distances.append(distance)
     if not lines:
         return "No population could be measured."
-    apart = f"{min(distances):.2f}" if max(distances) - min(distances) < 0.005 else f"{min(distances):.2f} or more"
+    least = math.floor(100 * min(distances)) / 100
+    apart = f"{least:.2f}" if max(distances) - least < 0.005 else f"{least:.2f} or more"
     return (
-        f"The same pipeline, trained again, is another model: any two runs disagree on {'; '.join(lines)}. "
+        f"The same pipeline, trained again, is another model: two runs disagree, on average, on {'; '.join(lines)}. "
         f"Their weights end {apart} apart, where 0 is identical and 1 orthogonal."
     )
 
