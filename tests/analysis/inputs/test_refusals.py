@@ -174,6 +174,7 @@ def test_tables(tmp_path: Path, ending: str, kind: str, change: Any, sentence: s
         (b"run\texample\tlabel\tprediction\n", "has its columns parted by tabs"),
         (b"run,run,example,label,prediction\n", "has two columns 'run'"),
         (b"run,example,label,prediction\n0,0,1,1,1\n", "is not a sound table with commas"),
+        (b"run,example,label,prediction\n0,0,1,1\n0,1,1,1,2,3\n", "line 3 has 6 fields, the header 4"),
         (b"run,example,label,prediction\n0,0,1,1\n0,1,1\n", "row 2 (run 0, example 1), prediction is missing"),
         (b"run,example,label,prediction\n0,0,x,1\n", "row 1, label is 'x'; expected a number"),
         (b"run,example,label,prediction\n0,0,1,1\n1,0,1,b\n", "row 2, prediction is 'b'; expected a number"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,9 @@ from jaxtyping import Int
 from varbench.analysis.comparing.side import Arm, Side
 from varbench.analysis.population import PopulationArrays
 from varbench.errors import InputError
+
+SHOWN = 8
+"""So many populations are named where none fits."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +40,9 @@ def matches(sides: Sequence[Side], *, population: str | None = None) -> tuple[Ma
     if population is not None:
         for side, arms in zip(sides, chosen, strict=True):
             if population not in arms and len(arms) > 1:
-                raise InputError(f"{side.name} has no population {population!r}; it has {', '.join(arms)}")
+                raise InputError(f"{side.name} has no population {population!r}; it has {_few(arms)}")
         if not any(population in arms for arms in chosen):
-            told = ", ".join(dict.fromkeys(name for arms in chosen for name in arms))
+            told = _few(dict.fromkeys(name for arms in chosen for name in arms))
             raise InputError(f"none of them has a population {population!r}; they have {told}")
         chosen = [{population: arms[population]} if population in arms else arms for arms in chosen]
     many = [arms for arms in chosen if len(arms) > 1]
@@ -50,7 +53,7 @@ def matches(sides: Sequence[Side], *, population: str | None = None) -> tuple[Ma
             lone = [next(iter(arms)) for arms in chosen if len(arms) == 1]
             names = [name for name in names if all(name == other for other in lone)]
         if not names:
-            told = "; ".join(f"{side.name} has {', '.join(arms)}" for side, arms in zip(sides, chosen, strict=True))
+            told = "; ".join(f"{side.name} has {_few(arms)}" for side, arms in zip(sides, chosen, strict=True))
             raise InputError(
                 f"no population is in all of them ({told}): name the one to compare with --population, or give the "
                 "folder of a single population"
@@ -165,3 +168,9 @@ def _check_same_labels(first_side: Side, first: Arm, side: Side, arm: Arm) -> No
             f"{_named(first_side, first)} and {_named(side, arm)} have other labels: of example {example} they say "
             f"{labels[0][i]} and {labels[1][i]}; only the same test examples{order} compare"
         )
+
+
+def _few(names: Collection[str]) -> str:
+    """The first names, and how many more there are."""
+    shown = list(names)[:SHOWN]
+    return ", ".join(shown) + (f" and {len(names) - len(shown)} more" if len(names) > len(shown) else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import warnings
 from pathlib import Path
 
@@ -115,4 +116,7 @@ def _header(path: Path) -> list[str]:
 
 
 def _first_line(error: BaseException) -> str:
+    ragged = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
+    if ragged:
+        return f"line {ragged[2]} has {ragged[3]} fields, the header {ragged[1]}"
     return " ".join(str(error).split())[:200] or type(error).__name__
