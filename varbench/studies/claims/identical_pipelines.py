@@ -220,9 +220,9 @@ STUDY = Study(
         "was fixed before any run; the recipe of the MNIST-1D MLP was given weight decay after a pilot of 32 runs of "
         "3,000 steps, in which the test loss of the plain Adam recipe, overfitted to 2 nats, differed between runs by "
         "0.131 nats [0.109, 0.165] by which this rule cannot tell (--recipe.optimizer adam --recipe.weight-decay 0 "
-        "--recipe.steps 3000 --runs 32 repeats it). Weight distance counts relabeled neurons as different: a large one "
-        "alone does not make another function. The intervals generalize to new runs on this test set, not to new test "
-        "examples."
+        "--recipe.steps 3000 --runs 32 repeats it, with other batch orders than that version drew). Weight distance "
+        "counts relabeled neurons as different: a large one alone does not make another function. The intervals "
+        "generalize to new runs on this test set, not to new test examples."
     ),
     revised=True,
     cases=_cases,
