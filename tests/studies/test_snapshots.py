@@ -86,7 +86,7 @@ def test_curvature_and_slices_are_of_the_base_runs(analysis):
     line = plots["slices"]["line"]
     start = line["position"].index(0.0)
     curve = np.array(plots["curves"]["test_loss"])[0, -1]
-    assert line["test_loss"][start] == pytest.approx(curve, rel=1e-4)
+    assert float(f"{line['test_loss'][start]:.4g}") == curve  # curves are drawn with four digits
 
 
 def test_training_again_gives_the_same_bits_and_the_same_request_goes_on(out):

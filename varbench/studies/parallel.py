@@ -21,8 +21,7 @@ def side_by_side(work: Callable[[Item], Result], items: Sequence[Item]) -> Itera
 
     Work that was not begun is given up when the iterator is closed.
     """
-    # One more than there are cores: what waits for a compilation keeps none busy.
-    pool = ThreadPoolExecutor(max(1, min(MOST, (os.cpu_count() or 1) + 1, len(items))), thread_name_prefix="measure")
+    pool = ThreadPoolExecutor(max(1, min(MOST, os.cpu_count() or 1, len(items))), thread_name_prefix="measure")
     try:
         futures = [pool.submit(work, item) for item in items]
         for item, future in zip(items, futures, strict=True):
