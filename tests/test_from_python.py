@@ -56,6 +56,8 @@ def test_a_run_without_any_number_diverged_and_a_gap_is_refused():
         with pytest.raises(InputError, match=rf"logits\[3, 4, 1\] is {hole}; give finite numbers in float32, or"):
             runs(logits=spoiled)
         assert not runs(logits=spoiled, finished=np.ones(5, dtype=bool)).usable[3]  # said to have finished
+    with pytest.raises(InputError, match=r"logits\[2, 0, 0\] is -?[0-9.]+e[+]\d+; give finite numbers in float32"):
+        runs(logits=np.where(np.arange(5)[:, None, None] == 2, 1e300 * LOGITS, LOGITS))
 
 
 def test_runs_that_are_the_same_bits_are_named():

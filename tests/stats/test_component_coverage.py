@@ -4,7 +4,6 @@ from math import prod
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 from tests.stats.crossed import planted, rows_of
 from varbench.measures.effects import effect_energies
@@ -14,12 +13,6 @@ from varbench.stats.components import variance_components
 ABOUT = {"level": 0.95, "n_examples": None, "resampled": "levels"}
 REPETITIONS = 160
 ALL = {(0,): 1.0, (1,): 1.0, (0, 1): 1.0}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    with threadpool_limits(1):
-        yield
 
 
 def coverage(shape, truth, *, width=1, gamma=False):

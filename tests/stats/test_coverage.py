@@ -8,8 +8,8 @@ from functools import partial
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
+from tests.stats.covering import assert_between, holds
 from varbench.measures.ensembles import brier_spread_row_sums, member_subsets, subset_scores
 from varbench.measures.independence import independent_variance, independent_variance_left_out
 from varbench.measures.predictions import disagreement_row_sums, vote_counts
@@ -33,23 +33,7 @@ LEVEL = 0.95
 RUNS = [16, 64]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Thousands of tiny matrix products: threads would wait for each other, above all beside other tests."""
-    with threadpool_limits(1):
-        yield
-
-
-def assert_between(covered, low, high):
-    margin = 3 * np.sqrt(LEVEL * (1 - LEVEL) / len(covered))
-    assert low - margin <= np.mean(covered) <= high + margin, f"coverage {np.mean(covered):.3f}"
-
-
 assert_nominal = partial(assert_between, low=0.93, high=0.97)
-
-
-def holds(estimate, truth):
-    return estimate.low <= truth <= estimate.high
 
 
 def normal(rng, n_runs):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from scipy import stats
-from threadpoolctl import threadpool_limits
 
+from tests.stats.covering import assert_between, holds
 from varbench.measures.predictions import disagreement, vote_counts
 from varbench.stats.difference import independent_difference, paired_difference
 from varbench.stats.improvement import improvement_estimate
@@ -17,25 +17,9 @@ SETTINGS = {"level": LEVEL, "n_examples": None}
 RESAMPLING = {"level": LEVEL, "n_resamples": 200}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Thousands of tiny matrix products: threads would wait for each other, above all beside other tests."""
-    with threadpool_limits(1):
-        yield
-
-
-def assert_between(covered, low, high):
-    margin = 3 * np.sqrt(LEVEL * (1 - LEVEL) / len(covered))
-    assert low - margin <= np.mean(covered) <= high + margin, f"coverage {np.mean(covered):.3f}"
-
-
 def assert_size(rejected, low=0.03, high=0.06):
     margin = 3 * np.sqrt(0.05 * 0.95 / len(rejected))
     assert low - margin <= np.mean(rejected) <= high + margin, f"size {np.mean(rejected):.3f}"
-
-
-def holds(estimate, truth):
-    return estimate.low <= truth <= estimate.high
 
 
 @pytest.mark.parametrize("n_runs", RUNS)

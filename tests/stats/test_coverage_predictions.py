@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
+from tests.stats.covering import assert_between, holds
 from varbench.measures.agreement import (
     chance_disagreement_row_sums,
     error_consistency_row_sums,
@@ -36,22 +36,6 @@ WRONG = 4
 
 ERRORS = np.linspace(0.05, 0.6, 50)
 """Chances of an error on each example, of a run of middling quality."""
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Thousands of tiny matrix products: threads would wait for each other, above all beside other tests."""
-    with threadpool_limits(1):
-        yield
-
-
-def assert_between(covered, low, high):
-    margin = 3 * np.sqrt(LEVEL * (1 - LEVEL) / len(covered))
-    assert low - margin <= np.mean(covered) <= high + margin, f"coverage {np.mean(covered):.3f}"
-
-
-def holds(estimate, truth):
-    return estimate.low <= truth <= estimate.high
 
 
 def labels(rng, n_runs, errors, quality):

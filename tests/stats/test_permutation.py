@@ -5,17 +5,9 @@ from itertools import permutations
 import numpy as np
 import pytest
 from scipy import stats
-from threadpoolctl import threadpool_limits
 
 from varbench.measures import blocks as blocking
 from varbench.stats import permutation
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Thousands of tiny matrix products: threads would wait for each other."""
-    with threadpool_limits(1):
-        yield
 
 
 def distances_of(points):

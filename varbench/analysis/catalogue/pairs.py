@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 
 from varbench.stats.estimate import Estimate
 from varbench.stats.jackknife import incomplete_pair_mean_estimate, off_diagonal_row_sums, pair_mean_estimate
-from varbench.stats.sharing import Sharing, shared_pair_mean_estimate
+from varbench.stats.sharing import Sharing, shared_pair_mean_estimate, unrelated_row_sums
 from varbench.stats.streams import RINGS, generator
 
 REACH = 32
@@ -63,6 +63,44 @@ def mean_over_pairs(
     ring = generator(key, RINGS).permutation(n_runs)
     means = on_ring(values, ring, reach=REACH)
     return incomplete_pair_mean_estimate(means, partners=2 * REACH, **about)  # type: ignore[arg-type]
+
+
+def mean_of_row_sums(
+    row_sums: Callable[[Int[np.ndarray, " r"]], Float[np.ndarray, " r"]],
+    n_runs: int,
+    shared: Sharing | None,
+    *,
+    level: float,
+    n_examples: int | None,
+    bounds: tuple[float, float],
+    reason: str = "",
+    undefined: Callable[[Int[np.ndarray, " r"]], np.ndarray] | None = None,
+) -> Estimate:
+    """As `matrix_mean`, without forming the pairs.
+
+    Args:
+        row_sums: From the numbers of some runs to Σ_s D_rs of each of them over the others of them.
+        n_runs: How many runs there are.
+        shared: Which levels the runs share, or None.
+        level, n_examples, bounds, reason: As in `pair_mean_estimate`.
+        undefined: The same for the number of pairs that have no value; with one of them the mean has none.
+    """
+
+    def known(sums: Float[np.ndarray, " R"], missing: np.ndarray) -> Float[np.ndarray, " R"]:
+        return np.where(missing > 0, np.nan, sums)
+
+    if shared is not None:
+        sums, partners = unrelated_row_sums(row_sums, shared)
+        if partners.any():
+            if undefined is not None:
+                sums = known(sums, unrelated_row_sums(undefined, shared)[0])
+            return shared_pair_mean_estimate(
+                sums, partners, shared, level=level, n_examples=n_examples, bounds=bounds, reason=reason
+            )
+    every = np.arange(n_runs)
+    sums = row_sums(every) if undefined is None else known(row_sums(every), undefined(every))
+    found = pair_mean_estimate(sums, level=level, n_examples=n_examples, bounds=bounds, reason=reason)
+    return found if shared is None else found.without_interval(shared.reason)
 
 
 def matrix_mean(

@@ -89,12 +89,7 @@ def accuracy_sampling_se(population: PopulationArrays, *, level: float, key: int
 )
 def accuracy_sd_independent(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """√(E⁻² Σᵢ Var_r(errᵢ)), over all runs."""
-    return [
-        (
-            None,
-            independent_sd_estimate(population.correct, level=level),
-        )
-    ]
+    return [(None, independent_sd_estimate(population.correct, level=level))]
 
 
 @measure(
