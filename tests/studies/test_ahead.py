@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -41,6 +42,18 @@ def test_the_next_one_is_compiled_while_this_one_is_at_work(monkeypatch: pytest.
     next(turns)
     assert begun[2].wait(10)
     turns.close()
+
+
+def test_several_are_compiled_at_the_same_time_where_there_are_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = threading.Barrier(2, timeout=10)
+    monkeypatch.setattr(Engine, "prepare", lambda self, blocks: both.wait() and None)
+    assert len(list(ready_in_turn([(engine(), 1) for _ in range(4)], at_once=2))) == 4
+
+
+def test_engines_that_share_programs_compile_them_once_when_they_are_made_ready_together() -> None:
+    shared = Engine(RECIPE.replace(steps=5, batch_size=11), load("digits"), Strategy(2))
+    for ready in ready_in_turn([(shared, 1), (replace(shared), 1), (replace(shared), 1)], at_once=3):
+        assert set(ready.traces.values()) == {1}
 
 
 def test_what_is_complete_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,21 +1,31 @@
-"""Compiling ahead: while one population trains, the programs of the next one are made ready.
+"""Compiling ahead: while one population trains, the programs of the next ones are made ready.
 
-A program is compiled on one core and trained on all of them, so that without this the others would wait.
+A program is compiled on one core and trained on all of them, or on a GPU, so that without this the others would wait.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from varbench.training.engine import Engine
 
+MOST, CORES_EACH = 4, 4
+"""Engines compiled at the same time at most, and cores for each: the compiler has threads of its own."""
 
-def ready_in_turn(engines: Sequence[tuple[Engine, int]]) -> Generator[Engine, None, None]:
-    """Engines in their order, each with its programs compiled, and the next one's being compiled meanwhile.
+
+def compiled_at_once() -> int:
+    """How many engines this machine's cores compile at the same time."""
+    return max(1, min(MOST, (os.cpu_count() or 1) // CORES_EACH))
+
+
+def ready_in_turn(engines: Sequence[tuple[Engine, int]], *, at_once: int = 1) -> Generator[Engine, None, None]:
+    """Engines in their order, each with its programs compiled, and those of the next being compiled meanwhile.
 
     Args:
         engines: Engines and how many blocks they have to train; those with none are not compiled.
+        at_once: So many engines are compiled at the same time, and so many wait ready.
 
     Yields:
         Each engine when its programs are ready.
@@ -23,12 +33,11 @@ def ready_in_turn(engines: Sequence[tuple[Engine, int]]) -> Generator[Engine, No
     Raises:
         InputError: If a recipe cannot be trained, when it is that engine's turn.
     """
-    pool = ThreadPoolExecutor(1, thread_name_prefix="ahead")
+    pool = ThreadPoolExecutor(at_once, thread_name_prefix="ahead")
     try:
         futures: list[Future[None]] = []
         for place, (engine, _) in enumerate(engines):
-            # One thread takes them one by one: two that share programs are never compiled at the same time.
-            while len(futures) < min(place + 2, len(engines)):
+            while len(futures) < min(place + 1 + at_once, len(engines)):
                 futures.append(pool.submit(_prepare, *engines[len(futures)]))
             futures[place].result()
             yield engine

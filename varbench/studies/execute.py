@@ -15,7 +15,7 @@ from varbench.errors import InputError
 from varbench.store import Plan, PopulationStore, locked, write_record
 from varbench.store.budget import check_snapshots
 from varbench.store.files import write_atomically
-from varbench.studies.ahead import ready_in_turn
+from varbench.studies.ahead import compiled_at_once, ready_in_turn
 from varbench.studies.cost import expected_seconds, flops_per_step
 from varbench.studies.environment import environment
 from varbench.studies.experiments import EXPERIMENT_SECONDS, make_experiment
@@ -112,7 +112,9 @@ def execute(
         costs = [expected_seconds(job.flops, compilations=1) for job in jobs] + [EXPERIMENT_SECONDS] * len(experiments)
         at_once = _populations_at_once()
         cores = Semaphore(at_once)
-        engines = ready_in_turn([_engine_and_blocks(job, out / job.plan.name) for job in jobs])
+        engines = ready_in_turn(
+            [_engine_and_blocks(job, out / job.plan.name) for job in jobs], at_once=compiled_at_once()
+        )
         with closing(engines), Workers(at_once) as workers:
             whole = Whole(costs, listen, workers.stopped)
             for place, job in enumerate(jobs):

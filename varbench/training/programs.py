@@ -65,6 +65,7 @@ class Program:
     def __init__(self, form: Form, name: str, *, lanes: int, donate: tuple[int, ...] = ()):
         """`lanes`: so many of the first arguments are per run; `donate`: arguments whose memory may be used again."""
         self.traces = 0
+        self._compiling = Lock()
         run = make_run(form, lambda: _model(form), evaluation_block=EVALUATION_BLOCK, curve_examples=CURVE_EXAMPLES)
         function = getattr(run, name)
 
@@ -81,6 +82,11 @@ class Program:
     def __call__(self, *args: Any) -> Any:
         """The function of every lane."""
         return self.call(*args)
+
+    def prepare(self, *shapes: Any) -> None:
+        """Compile for arguments of these shapes, unless that was done before, or another thread is at it: once."""
+        with self._compiling:
+            self.call.lower(*shapes).compile()
 
 
 class Programs:
@@ -179,13 +185,14 @@ class Programs:
             snapshots: Whether weights along the way will be asked for.
         """
         calls = self._calls(levels, arrays, settings, snapshots=snapshots)
-        lowered = [
-            self.parts[name].call.lower(*_placed(there, device), *here)
-            for device in devices
-            for name, there, here in calls
-        ]
         with ThreadPoolExecutor(thread_name_prefix="compile") as pool:
-            list(pool.map(lambda one: one.compile(), lowered))
+            made = [
+                pool.submit(self.parts[name].prepare, *_placed(there, device), *here)
+                for device in devices
+                for name, there, here in calls
+            ]
+            for one in made:
+                one.result()
 
     def _calls(
         self, levels: Any, arrays: Any, settings: Any, *, snapshots: bool
