@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from varbench.analysis.inferred_classes import inferred_classes, stray_label
 from varbench.errors import InputError
 from varbench.keys import SOURCES
 from varbench.measures.blocks import blocks
@@ -154,7 +155,12 @@ def _classes(classes: int | None, labels: np.ndarray, predictions: np.ndarray) -
             f"predictions[{run}, {example}] is {low}; predicted labels go from 0 on, and −1 is no prediction."
         )
     if classes is None:
-        return max(2, int(labels.max()) + 1, int(predictions.max()) + 1)
+        if (stray := stray_label(labels, predictions)) is not None:
+            example, reason = stray
+            raise InputError(
+                f"labels[{example}] is {labels[example]}, but {reason}: mend it, or give the number of classes."
+            )
+        return inferred_classes(labels, predictions)
     if predictions.max() >= classes:
         run, example = np.argwhere(predictions >= classes)[0]
         raise InputError(

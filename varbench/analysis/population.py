@@ -63,7 +63,8 @@ class PopulationArrays:
         snapshots: Weights [R, S, P] along the training, or None.
         snapshot_steps: Their steps [S], ascending.
         networks: The networks as functions of their weights, or None.
-        classes: K where only predictions are given; by default one more than the largest label there is.
+        classes: K where only predictions are given; by default one more than the largest class there is,
+            and a label far above all predictions is refused.
     """
 
     labels: Int[np.ndarray, " E"]

@@ -38,6 +38,7 @@ def frame(given: dict[str, np.ndarray]) -> pd.DataFrame:
     n_runs, n_examples = scores.shape[:2]
     example, run = (index.ravel() for index in np.meshgrid(np.arange(n_examples), np.arange(n_runs), indexing="ij"))
     columns = {"run": run, "example": example, "label": given["labels"][example]}
+    columns |= {"classes": np.broadcast_to(given["classes"], run.shape)} if "classes" in given else {}
     if "predictions" in given:
         columns["prediction"] = scores[run, example]
     else:

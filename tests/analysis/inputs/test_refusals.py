@@ -94,6 +94,20 @@ OBJECTS = np.array([1] * 12, dtype=object)
         ("predictions", {"predictions": put(PREDICTED, (1, 3), -1)}, "predictions[1, 3] is missing (−1)"),
         ("predictions", {"predictions": put(PREDICTED, (1, 3), -7)}, "predictions[1, 3] is -7; classes are numbered"),
         ("predictions", {"predictions": put(PREDICTED, (1, 3), 10**9)}, "the largest class is 1000000000, but only 4"),
+        (
+            "predictions",
+            {"labels": put(LABELS, 7, 50)},
+            "labels[7] is 50, but no run predicts a class above 2, and none from 3 to 49 occurs: mend it, or give the",
+        ),
+        ("predictions", {"classes": np.array(2)}, "is 2, but there are 2 classes"),
+        (
+            "predictions",
+            {"classes": 3, "labels": put(LABELS, 7, 3)},
+            "labels[7] is 3, but there are 3 classes: labels go",
+        ),
+        ("predictions", {"classes": np.array(3.0)}, "classes has shape () and type float64; expected the number of"),
+        ("predictions", {"classes": np.array(10**15)}, "announces"),
+        ("logits", {"classes": np.array(["cat", "dog"])}, "classes says that there are 2 classes, but logits has 3"),
     ],
 )
 def test_arrays(tmp_path: Path, kind: str, change: dict[str, Any], sentence: str) -> None:
@@ -137,6 +151,13 @@ def test_probabilities_that_were_rounded_are_fine(tmp_path: Path) -> None:
             "predictions",
             lambda t: t.assign(label=put(t["label"].astype(float).to_numpy(), 8, np.nan)),
             "row 9, label",
+        ),
+        ("predictions", lambda t: t.assign(label=50), "row 1, label is 50, but no run predicts a class above 2"),
+        ("predictions", lambda t: t.assign(classes=2), "is 2, but there are 2 classes"),
+        (
+            "predictions",
+            lambda t: t.assign(classes=range(3, 75)),
+            "classes is 4 in row 2 but 3 in row 1, both of file r",
         ),
         ("probabilities", lambda t: t.assign(label=3), "row 1, label is 3, but probabilities has 3 classes"),
         ("probabilities", lambda t: t.assign(p1=put(t["p1"].to_numpy(), 50, np.nan)), "row 51 (run 2 of sgd, example"),

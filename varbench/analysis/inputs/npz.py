@@ -10,15 +10,15 @@ from varbench.data.archive import opened, refuse_beyond_memory
 from varbench.errors import InputError
 from varbench.keys import SOURCES
 
-ARRAYS = ("labels", *SCORES, "weights", "initial_weights", "condition", "example_id")
+ARRAYS = ("labels", *SCORES, "weights", "initial_weights", "condition", "example_id", "classes")
 
 
 def read_npz(path: Path) -> Raw:
     """The arrays of a file that `numpy.savez` wrote; nothing is unpickled.
 
     `labels` [E]; one of `predictions` int [R, E], `logits` [R, E, K] and `probabilities` [R, E, K]; optional
-    `weights` and `initial_weights` [R, P], `condition` str [R], `example_id` [E], and the integer levels [R] of any
-    source of randomness under its name.
+    `weights` and `initial_weights` [R, P], `condition` str [R], `example_id` [E], `classes` (their number, or
+    names [K]), and the integer levels [R] of any source of randomness under its name.
 
     Raises:
         InputError: If the file is not sound, an array is missing or misspelt, or they would not fit into memory.

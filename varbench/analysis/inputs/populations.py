@@ -10,13 +10,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from varbench.analysis.checks import SUM_TOLERANCE, narrowed
+from varbench.analysis.inputs.classes import number_of_classes
 from varbench.analysis.inputs.raw import SCORES, Raw
 from varbench.analysis.population import PopulationArrays
 from varbench.errors import InputError
 from varbench.measures.blocks import blocks
-
-GAPS = 10
-"""Class numbers may be so many times sparser than the classes that occur, or start at so many hundreds."""
 
 
 def populations(raw: Raw, *, path: Path, name: str) -> dict[str, PopulationArrays]:
@@ -41,8 +39,7 @@ def populations(raw: Raw, *, path: Path, name: str) -> dict[str, PopulationArray
     finished = check.predictions(scores) if kind == "predictions" else check.numbers(kind, scores)
     if kind == "probabilities":
         check.sums(scores, finished)
-    n_classes = check.classes(labels, scores) if kind == "predictions" else scores.shape[2]
-    check.labels_within(labels, n_classes, kind)
+    n_classes = number_of_classes(raw, labels, scores, kind=kind, path=path)
     per_run = {key: check.weights(key, len(scores), finished) for key in ("weights", "initial_weights")}
     levels = {source: check.level(source, values, len(scores)) for source, values in raw.levels.items()}
     found = {}
@@ -174,26 +171,6 @@ class _Check:
                     f"{self.at('probabilities', r, e)} sums to {sums[e]:.6g}; probabilities sum to 1 (within "
                     f"{SUM_TOLERANCE:g}): normalize them, or write them with more digits"
                 )
-
-    def classes(self, labels: Int[np.ndarray, " E"], scores: Int[np.ndarray, "R E"]) -> int:
-        """Largest class plus one; numbers that leave large gaps are no class numbers."""
-        largest = max(int(labels.max()), int(scores.max()), 1)
-        if largest > GAPS * 100:
-            occurring = len(np.union1d(labels, np.unique(scores)))
-            if largest > GAPS * (occurring + 100):
-                self.refuse(
-                    f"the largest class is {largest}, but only {occurring} classes occur: number the classes 0, 1, 2, …"
-                )
-        return largest + 1
-
-    def labels_within(self, labels: Int[np.ndarray, " E"], n_classes: int, kind: str) -> None:
-        outside = labels >= n_classes
-        if outside.any():
-            e = int(np.argmax(outside))
-            self.refuse(
-                f"{self.at('labels', e)} is {labels[e]}, but {kind} has {n_classes} classes: labels go from 0 to "
-                f"{n_classes - 1}"
-            )
 
     def weights(self, name: str, n_runs: int, finished: Bool[np.ndarray, " R"]) -> Float[np.ndarray, "R P"] | None:
         values = self.raw.arrays.get(name)

@@ -17,7 +17,7 @@ class Raw:
 
     Attributes:
         arrays: `labels`, one of `SCORES`, and what else there is: `weights`, `initial_weights`, `condition`,
-            `example_id`.
+            `example_id`, `classes`.
         levels: Source → level of every run.
         where: (name, index) → what a sentence calls that place: `labels[3]`, `row 4, label`.
         ignored: Names in the file that mean nothing here.

@@ -60,7 +60,7 @@ def columns_of(names: Sequence[str], *, path: Path) -> Columns:
         raise InputError(f"{path} has two columns {twice!r}: give every column a name of its own")
     numbers = sorted(int(match[1]) for match in map(_PROBABILITY.fullmatch, names) if match)
     probabilities = tuple(f"p{k}" for k in numbers)
-    known = (*KEYS, "prediction", "condition", *SOURCES, *probabilities)
+    known = (*KEYS, "prediction", "condition", "classes", *SOURCES, *probabilities)
     ignored = ignored_names(names, known=known, path=path, what="column")
     held = ", ".join(map(repr, names[:10]))
     for name in KEYS:
@@ -99,6 +99,9 @@ def raw_of(frame: pd.DataFrame, columns: Columns, *, path: Path, form: str) -> R
     arrays: dict[str, np.ndarray] = {"labels": labels, "example_id": cells.examples}
     if cells.conditions is not None:
         arrays["condition"] = cells.conditions
+    if "classes" in frame:
+        one = np.zeros(len(frame), dtype=np.int64)
+        arrays["classes"] = _constant(frame, "classes", one, [path.name], "file", path)
     if columns.probabilities:
         values = np.empty((shape[0] * shape[1], len(columns.probabilities)), dtype=np.float32)
         for k, name in enumerate(columns.probabilities):
