@@ -17,6 +17,8 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 from matplotlib.textpath import TextPath
 
+import varbench
+from varbench.analysis.population import PopulationArrays
 from varbench.report.document import read_document
 from varbench.report.figures import charts, ensembles, matrices, runs, tracks
 from varbench.report.figures.logarithmic import log_ticks
@@ -110,6 +112,26 @@ def test_every_finished_run_is_a_point_and_every_diverged_one_a_cross(document):
         np.testing.assert_array_equal(points[0], finished)
         assert [len(x) for x in crosses] == [1]
     assert "1 of 8 runs diverged" in panel.alt
+
+
+def test_a_range_is_over_the_runs_that_its_mean_is_over():
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 3, 60)
+    logits = 2 * np.eye(3)[labels] + random.normal(size=(8, 60, 3))
+    logits[4] = np.nan
+    population = PopulationArrays(labels=labels, logits=logits)
+    panel = drawn(runs.KIND, varbench.analyze(population, name="mine"))["runs--mine"]
+    accuracy, loss = panel.caption.split(": ", 1)[1].split("; ")
+    number = r"([\d.]+)(?: %| nats)?"
+    told = rf"from {number} to {number}, mean {number} \[.*\]"
+    low, high, mean = map(
+        float, re.match(rf"test accuracy {told} \(all 8 runs, 0 where diverged\)$", accuracy).groups()
+    )
+    assert low == 0 < mean < high
+    assert mean == pytest.approx(100 * population.accuracy.mean(), rel=0.02)
+    low, high, mean = map(float, re.match(rf"test loss {told} \(the 7 that finished\)\. 1 of 8", loss).groups())
+    assert 0 < low < mean < high
+    assert mean == pytest.approx(population.loss.mean(), rel=0.02)
 
 
 def test_population_of_which_no_run_finished_is_shown(document):

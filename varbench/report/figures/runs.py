@@ -90,7 +90,8 @@ def _panel(document: Document, condition: Condition, series: list[Series]) -> Pa
     diverged = diverged if series else n_runs
     lost = f"{integer(diverged)} of {integer(n_runs)} runs diverged" if diverged else ""
     height = 0.2 + 1.2 * max(len(series), 0.5)
-    figure = panel_figure(condition.label, height=height, note=f"× {lost}" if lost else "")
+    note = f"× {integer(diverged)} of {integer(n_runs)} diverged: accuracy 0" if diverged else ""
+    figure = panel_figure(condition.label, height=height, note=note)
     said = [_strip(document, condition, figure, index, *entry) for index, entry in enumerate(series)]
     runs = f"{integer(n_runs)} run{'s' if n_runs != 1 else ''}"
     finding = f"{runs}: {'; '.join(said)}." if said else f"{runs}, none of them finished."
@@ -131,11 +132,17 @@ def _strip(
         edge = [axes.get_xlim()[0]] * count
         axes.plot(edge, spread_offsets(np.zeros(count)), "x", color=VERMILION, markersize=4.5, clip_on=False)
     number_axis(axes.xaxis, unit)
-    if len(shown) == 1:
-        return f"{measure.inline} {number(shown[0], unit)}"
-    low, high = alongside(shown.min(), shown.max(), unit=unit)
+    # The range is over the runs that the mean is over: all in accuracy, those that finished in loss.
+    among = np.nan_to_num(values) if name == "accuracy" else shown
+    over = ""
+    if count:
+        every, finished = integer(len(values)), integer(len(shown))
+        over = f" (all {every} runs, 0 where diverged)" if name == "accuracy" else f" (the {finished} that finished)"
+    if len(among) == 1:
+        return f"{measure.inline} {number(among[0], unit)}{over}"
+    low, high = alongside(among.min(), among.max(), unit=unit)
     said = f"{measure.inline} from {low} to {high}"
-    return said + (f", mean {mean.text}" if mean is not None and known else "")
+    return said + (f", mean {mean.text}" if mean is not None and known else "") + over
 
 
 KIND = FigureKind(
@@ -145,6 +152,7 @@ KIND = FigureKind(
     tables=tables,
     reading=(
         "Each point is one trained model; points spread sideways only to part them. The dark point with its bar is "
-        "the mean over runs and its interval. Scales differ between panels."
+        "the mean over runs and its interval; a run that diverged counts there with accuracy 0, and not in the loss. "
+        "Scales differ between panels."
     ),
 )
