@@ -20,7 +20,7 @@ from matplotlib.textpath import TextPath
 import varbench
 from varbench.analysis.population import PopulationArrays
 from varbench.report.document import read_document
-from varbench.report.figures import charts, ensembles, matrices, runs, tracks
+from varbench.report.figures import charts, ensembles, flips, matrices, runs, tracks
 from varbench.report.figures.logarithmic import log_ticks
 from varbench.report.figures.registry import KINDS
 from varbench.report.figures.style import BASE, SMALLEST, WIDTH, axes_at, head, spread_offsets, with_unit
@@ -112,6 +112,19 @@ def test_every_finished_run_is_a_point_and_every_diverged_one_a_cross(document):
         np.testing.assert_array_equal(points[0], finished)
         assert [len(x) for x in crosses] == [1]
     assert "1 of 8 runs diverged" in panel.alt
+
+
+def test_what_the_votes_leave_out_is_said(document):
+    flip = {"example": 5, "label": 1, "instability": 0.5, "votes": [14, 0, 14, 14, 8]}
+    for votes, told in (
+        (
+            [14, 0, 14, 14, 8],
+            "the 3 classes with the most votes, of 4: 14 for class 0, 14 for class 2, 14 for class 3.",
+        ),
+        ([14, 0, 14, 22], "its votes: 22 for class 3, 14 for class 0, 14 for class 2."),
+    ):
+        document["plots"]["digits-mlp"]["flips"] = [{**flip, "votes": votes}]
+        assert drawn(flips.KIND, document)["flips--digits-mlp"].caption.endswith(told)
 
 
 def test_a_range_is_over_the_runs_that_its_mean_is_over():

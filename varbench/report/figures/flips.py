@@ -60,11 +60,17 @@ def _panel(condition: Condition, flips: list[Mapping[str, Any]]) -> Panel:
         left, top = WIDTH / COLUMNS * (index % COLUMNS), TOP + tile * (index // COLUMNS)
         _tile(axes, flip, left=left, top=top, pictures=pictures)
     first = flips[0]
-    votes = ", ".join(f"{integer(n)} for class {c}" for c, n in _ranked(first)[:NAMED_CLASSES])
+    ranked = _ranked(first)
+    votes = ", ".join(f"{integer(n)} for class {c}" for c, n in ranked[:NAMED_CLASSES])
+    which = (
+        f"the {NAMED_CLASSES} classes with the most votes, of {len(ranked)}"
+        if len(ranked) > NAMED_CLASSES
+        else "its votes"
+    )
     finding = (
         f"The most unstable example (number {first.get('example')}, true class {first.get('label')}) gets a "
         f"different class from two runs with probability {number(first.get('instability'), 'fraction')}; "
-        f"its votes: {votes}."
+        f"{which}: {votes}."
     )
     shown = f"the {integer(len(flips))} examples that flip most, each with the votes of the runs"
     alt = f"{condition.label}, {shown}. {finding}"
@@ -107,6 +113,7 @@ KIND = FigureKind(
     tables=tables,
     reading=(
         "The test examples on which the runs disagree most. The bar shows the votes of all runs: blue for the true "
-        "class, gray for the others; below it the classes with the most votes and how many runs chose them."
+        "class, gray for the others; below it the classes with the most votes, three at most, and how many runs chose "
+        "them."
     ),
 )
