@@ -44,7 +44,8 @@ def read_csv(path: Path) -> Raw:
                 dtype={"condition": str},
             )
     except (ValueError, pd.errors.ParserWarning, OverflowError) as error:  # pandas' own errors are ValueErrors
-        raise InputError(f"{path} is not a sound table with commas: {_first_line(error)}") from None
+        reason = _too_long(path, len(columns.used) + len(columns.ignored)) or _unclosed(error) or _first_line(error)
+        raise InputError(f"{path} is not a sound table with commas: {reason}") from None
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from None
     except MemoryError:
@@ -115,8 +116,24 @@ def _header(path: Path) -> list[str]:
     return names
 
 
+def _too_long(path: Path, n_columns: int) -> str:
+    """Which line has more fields than the header names, in words; empty if none has, or the text cannot be read."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = csv.reader(file)
+            for fields in lines:
+                if len(fields) > n_columns:
+                    return f"line {lines.line_num} has {len(fields)} fields, the header {n_columns}"
+    except (UnicodeDecodeError, csv.Error, OSError):
+        pass
+    return ""
+
+
+def _unclosed(error: BaseException) -> str:
+    """Where a quotation mark opens that is never closed, in words."""
+    found = re.search(r"EOF inside string starting at row (\d+)", str(error))
+    return f"a quotation mark in line {int(found[1]) + 1} is never closed" if found else ""
+
+
 def _first_line(error: BaseException) -> str:
-    ragged = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
-    if ragged:
-        return f"line {ragged[2]} has {ragged[3]} fields, the header {ragged[1]}"
     return " ".join(str(error).split())[:200] or type(error).__name__
