@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tests.analysis.populations import population
-from varbench.analysis.catalogue import MEASURES, distributions, ensembles, estimates, pairs
+from varbench.analysis import ensemble_members
+from varbench.analysis.catalogue import MEASURES, distributions, estimates, pairs
 from varbench.measures.blocks import BLOCK_BYTES
 from varbench.stats.jackknife import incomplete_pair_mean_estimate, pair_mean_estimate
 
@@ -67,8 +68,8 @@ def test_coverage_over_a_ring(quality):
 @pytest.mark.usefixtures("_rings")
 def test_memory_does_not_grow_with_the_logits(monkeypatch):
     """All function-space measures: temporaries of some blocks, labels and correctness, never another set of logits."""
-    monkeypatch.setattr(ensembles, "SUBSET_LIMIT", 4)
-    monkeypatch.setattr(ensembles, "PAIR_LIMIT", 4)
+    monkeypatch.setattr(ensemble_members, "SUBSET_LIMIT", 4)
+    monkeypatch.setattr(ensemble_members, "PAIR_LIMIT", 4)
     rng = np.random.default_rng(2)
     logits = rng.normal(size=(100, 4000, 10)).astype(np.float32)
     of = population(100, labels=rng.integers(0, 10, 4000), logits=logits, weights=None, initial_weights=None, layers=())

@@ -1,5 +1,7 @@
 """Populations whose runs share levels: which intervals they keep, and what reads them."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from varbench.errors import InputError
 from varbench.foreign import analyze
 from varbench.measures.agreement import error_consistency_row_sums
 from varbench.measures.predictions import disagreement_matrix
+from varbench.measures.scores import softmax
 from varbench.report.document import read_document
 from varbench.report.gate import failures, parse_gate
 
@@ -55,6 +58,43 @@ def test_disagreement_is_that_of_pairs_that_share_no_level():
     assert estimate.value > matrix[~np.eye(12, dtype=bool)].mean() + 0.01
     assert "pairs that share none" in estimate.reason  # three levels: no interval
     assert "pairs that share none" in found(population())["disagreement", None].method
+
+
+def unrelated_sets(arrays, size):
+    """All sets of so many runs that share no level."""
+    unrelated = arrays.shared.unrelated
+    every = combinations(range(arrays.n_runs), size)
+    return [runs for runs in every if all(unrelated[r, s] for r, s in combinations(runs, 2))]
+
+
+def test_ensembles_and_pairs_of_them_are_of_runs_that_share_no_level():
+    arrays = population(4, 5)
+    rows = found(arrays)
+    probabilities = softmax(arrays.logits)
+    assert rows["ensemble_disagreement", 1].value == pytest.approx(rows["disagreement", None].value, abs=1e-12)
+    assert [at for m, at in rows if m == "ensemble_disagreement"] == [1, 2]
+    halves = [
+        ((a, b), (c, d)) for w, x, y, z in unrelated_sets(arrays, 4)
+        for a, b, c, d in ((w, x, y, z), (w, y, x, z), (w, z, x, y))
+    ]  # fmt: skip
+    voted = {pair: probabilities[list(pair)].mean(0) for pair in unrelated_sets(arrays, 2)}
+    labels = {pair: averaged.argmax(-1) for pair, averaged in voted.items()}
+    apart = np.array([(labels[first] != labels[second]).mean() for first, second in halves])
+    right = np.array([(top == arrays.labels).mean() for top in labels.values()])
+    brier = np.mean([((averaged - np.eye(K)[arrays.labels]) ** 2).sum(-1).mean() for averaged in voted.values()])
+    assert rows["ensemble_brier", 2].value == pytest.approx(brier, abs=1e-6)
+    for name, values in (("ensemble_disagreement", apart), ("ensemble_accuracy", right)):
+        noise = values.std() / np.sqrt(512)
+        assert rows[name, 2].value == pytest.approx(values.mean(), abs=4 * noise)
+        assert "the value is that of ensembles whose runs share none" in rows[name, 2].reason
+    every = found(population(4, 5, levels=False))
+    assert every["ensemble_disagreement", 1].value < rows["ensemble_disagreement", 1].value - 0.01
+    assert every["ensemble_disagreement", 2].value < rows["ensemble_disagreement", 2].value - 0.005
+
+
+def test_an_ensemble_needs_runs_that_share_no_level():
+    (gain,) = (e for (m, _), e in found(population(3, 6)).items() if m == "ensemble_gain")
+    assert gain.reason == "an ensemble curve needs at least 4 finished runs that share no level, there are 3"
 
 
 def kappas(correct, unrelated):

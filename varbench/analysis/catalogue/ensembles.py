@@ -3,42 +3,37 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from varbench.analysis.catalogue.level import ECE_BINS, ece_of_runs
 from varbench.analysis.catalogue.measure import At, measure
+from varbench.analysis.catalogue.pairs import mean_of_row_sums
+from varbench.analysis.ensemble_members import Members, ensemble_members
 from varbench.analysis.population import PopulationArrays
 from varbench.measures.ensembles import (
     Subsets,
     SubsetScores,
     brier_spread_row_sums,
-    disjoint_pairs,
-    ensemble_sizes,
-    member_subsets,
     pair_disagreement,
     subset_scores,
 )
 from varbench.measures.predictions import disagreement_row_sums, predicted_labels, vote_counts
-from varbench.stats.estimate import Estimate, missing
+from varbench.stats.estimate import NO_INTERVAL, Estimate, missing
 from varbench.stats.jackknife import (
     jackknife_estimate,
     mean_left_out,
     pair_mean,
-    pair_mean_estimate,
     pair_mean_left_out,
 )
 from varbench.stats.mean import mean_estimate
-from varbench.stats.streams import SUBSET_PAIRS, SUBSETS, generator
+from varbench.stats.sharing import unrelated_row_sums
 from varbench.stats.subsets import subset_mean_estimate
 
 FRACTION = (0.0, 1.0)
-SUBSET_LIMIT = 1024
-"""Ensembles of one size: all where there are no more, otherwise this many random ones."""
-
-PAIR_LIMIT = 512
-"""Pairs of disjoint ensembles of one size, likewise."""
 
 
 @measure(
@@ -79,17 +74,29 @@ def ensemble_loss(population: PopulationArrays, *, level: float, key: int) -> li
     needs=("probabilities",),
 )
 def ensemble_brier(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
-    """Brier_1 − (1 − 1/M) V: exact over all subsets, none is formed."""
-    single = _per_run(population, "brier")
-    row_sums = brier_spread_row_sums(population.usable_logits) if len(single) > 1 else np.zeros(len(single))
+    """Brier_1 − (1 − 1/M) V: exact over all subsets, none is formed; V over pairs of runs that share no level."""
+    single, chosen = _per_run(population, "brier"), ensemble_members(population, key=key)
+    spread, left_out_spread = _brier_spread(population, chosen)
     curve: list[tuple[At, Estimate]] = []
-    for size in ensemble_sizes(len(single)):
+    for size in chosen.sizes:
         shrink = 1.0 - 1.0 / size
-        value = float(single.mean()) - shrink * pair_mean(row_sums)
-        left_out = mean_left_out(single) - (shrink * pair_mean_left_out(row_sums) if shrink else 0.0)
+        value = float(single.mean()) - shrink * spread
+        left_out = mean_left_out(single) - (shrink * left_out_spread if shrink else 0.0)
         estimate = jackknife_estimate(value, left_out, level=level, n_examples=population.n_examples, bounds=(0.0, 2.0))
-        curve.append((size, estimate))
-    return curve or _too_few(population, level=level, needed=2)
+        curve.append((size, _bare_if_shared(estimate, chosen)))
+    return curve or _too_few(population, chosen, level=level, needed=2)
+
+
+def _brier_spread(population: PopulationArrays, chosen: Members) -> tuple[float, Float[np.ndarray, " r"]]:
+    """V over the pairs of runs that share no level, and without each run, where runs share none."""
+    logits = population.usable_logits
+    if chosen.n_runs < 2:
+        return 0.0, np.zeros(chosen.n_runs)
+    if chosen.shared is None:
+        row_sums = brier_spread_row_sums(logits)
+        return pair_mean(row_sums), pair_mean_left_out(row_sums)
+    sums, partners = unrelated_row_sums(lambda rows: brier_spread_row_sums(logits[rows]), chosen.shared)
+    return float(sums.sum() / partners.sum()), np.full(chosen.n_runs, math.nan)
 
 
 @measure(
@@ -115,13 +122,13 @@ def ensemble_ece(population: PopulationArrays, *, level: float, key: int) -> lis
 )
 def ensemble_gain(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
     """Mean over subsets of accuracy − mean member's accuracy, for M of 2 and more."""
-    n_runs = int(population.usable.sum())
-    nothing = np.zeros(n_runs)
+    chosen = ensemble_members(population, key=key)
+    nothing = np.zeros(chosen.n_runs)
     curve: list[tuple[At, Estimate]] = [
         (size, _point(population, "accuracy", size, base=nothing, level=level, key=key, bounds=(-1.0, 1.0)))
-        for size in ensemble_sizes(n_runs)[1:]
+        for size in chosen.sizes[1:]
     ]
-    return curve or _too_few(population, level=level, needed=4)
+    return curve or _too_few(population, chosen, level=level, needed=4)
 
 
 @measure(
@@ -133,42 +140,45 @@ def ensemble_gain(population: PopulationArrays, *, level: float, key: int) -> li
     needs=("probabilities",),
 )
 def ensemble_disagreement(population: PopulationArrays, *, level: float, key: int) -> list[tuple[At, Estimate]]:
-    """Mean over pairs of disjoint ensembles; M = 1 is the disagreement of the usable runs, over all pairs."""
+    """Mean over pairs of disjoint ensembles; M = 1 is `disagreement` among the usable runs.
+
+    Where runs share levels, over pairs of ensembles that share none, as the disagreement is over such pairs of runs.
+    """
     logits, n_examples = population.usable_logits, population.n_examples
-    n_runs = len(logits)
-    sizes = ensemble_sizes(n_runs)
-    if not sizes:
-        return _too_few(population, level=level, needed=2)
-    labels = predicted_labels(logits)
-    row_sums = disagreement_row_sums(labels, vote_counts(labels, n_classes=population.n_classes))
-    curve: list[tuple[At, Estimate]] = [
-        (sizes[0], pair_mean_estimate(row_sums, level=level, n_examples=n_examples, bounds=FRACTION))
-    ]
-    pairs = [
-        disjoint_pairs(n_runs, size, limit=PAIR_LIMIT, generator=generator(key, SUBSET_PAIRS)) for size in sizes[1:]
-    ]
-    differing = pair_disagreement(logits, [chosen.members for chosen in pairs])
-    for size, (members, exhaustive), values in zip(sizes[1:], pairs, differing, strict=True):
+    chosen = ensemble_members(population, key=key)
+    if not chosen.sizes:
+        return _too_few(population, chosen, level=level, needed=2)
+    about = {"level": level, "n_examples": n_examples, "bounds": FRACTION}
+    of_runs = partial(_disagreement_row_sums, predicted_labels(logits), population.n_classes)
+    single = mean_of_row_sums(of_runs, chosen.n_runs, chosen.shared, **about)  # type: ignore[arg-type]
+    curve: list[tuple[At, Estimate]] = [(1, single)]
+    pairs = [chosen.pairs(size) for size in chosen.sizes[1:]]
+    differing = pair_disagreement(logits, [subsets.members for subsets in pairs])
+    for size, (members, exhaustive), values in zip(chosen.sizes[1:], pairs, differing, strict=True):
         estimate = subset_mean_estimate(
             values,
             members.reshape(len(members), -1),
             base=0.0,
-            base_left_out=np.zeros(n_runs),
+            base_left_out=np.zeros(chosen.n_runs),
             exhaustive=exhaustive,
-            level=level,
-            n_examples=n_examples,
-            bounds=FRACTION,
+            **about,  # type: ignore[arg-type]
         )
-        curve.append((size, estimate))
+        curve.append((size, _bare_if_shared(estimate, chosen)))
     return curve
+
+
+def _disagreement_row_sums(
+    labels: Int[np.ndarray, "r E"], n_classes: int, rows: Int[np.ndarray, " s"]
+) -> Float[np.ndarray, " s"]:
+    return disagreement_row_sums(labels[rows], vote_counts(labels[rows], n_classes=n_classes))
 
 
 def _curve(
     population: PopulationArrays, score: str, *, level: float, key: int, bounds: tuple[float, float]
 ) -> list[tuple[At, Estimate]]:
-    single = _per_run(population, score)
+    single, chosen = _per_run(population, score), ensemble_members(population, key=key)
     curve: list[tuple[At, Estimate]] = []
-    for size in ensemble_sizes(len(single)):
+    for size in chosen.sizes:
         infinite = _infinite_loss(population, size) if score == "loss" else ""
         if infinite:
             estimate = missing(infinite, level=level, n_runs=len(single), n_examples=population.n_examples)
@@ -177,7 +187,7 @@ def _curve(
         else:
             estimate = _point(population, score, size, base=_finite(single), level=level, key=key, bounds=bounds)
         curve.append((size, estimate))
-    return curve or _too_few(population, level=level, needed=2)
+    return curve or _too_few(population, chosen, level=level, needed=2)
 
 
 def _point(
@@ -194,9 +204,10 @@ def _point(
 
     The members' mean is known exactly over all subsets, so only the difference is left to the random ones.
     """
-    (members, exhaustive), scored = _subsets(population, key=key)[size]
+    chosen = ensemble_members(population, key=key)
+    (members, exhaustive), scored = _subsets(population, chosen)[size]
     change = getattr(scored, score) - _finite(_per_run(population, score))[members].mean(axis=1)
-    return subset_mean_estimate(
+    estimate = subset_mean_estimate(
         change,
         members,
         base=float(base.mean()),
@@ -206,24 +217,30 @@ def _point(
         n_examples=population.n_examples,
         bounds=bounds,
     )
+    return _bare_if_shared(estimate, chosen)
 
 
-def _subsets(population: PopulationArrays, *, key: int) -> dict[int, tuple[Subsets, SubsetScores]]:
+def _bare_if_shared(estimate: Estimate, chosen: Members) -> Estimate:
+    """Without the interval over runs where they share levels, and what the value is of."""
+    if chosen.shared is None:
+        return estimate
+    reason = f"{chosen.shared.reason}; the value is that of ensembles whose runs share none"
+    return replace(estimate, low=None, high=None, method=NO_INTERVAL, resampled="none", reason=reason, freedom=None)
+
+
+def _subsets(population: PopulationArrays, chosen: Members) -> dict[int, tuple[Subsets, SubsetScores]]:
     """The ensembles of every size from 2 and their scores, shared by the measures of the curve.
 
     All sizes are drawn by the same stream: each random ensemble begins with one of half its size.
     """
 
     def compute() -> dict[int, tuple[Subsets, SubsetScores]]:
-        logits = population.usable_logits
-        sizes = ensemble_sizes(len(logits))[1:]
-        chosen = [
-            member_subsets(len(logits), size, limit=SUBSET_LIMIT, generator=generator(key, SUBSETS)) for size in sizes
-        ]
-        scored = subset_scores(logits, population.labels, [subsets.members for subsets in chosen], bins=ECE_BINS)
-        return dict(zip(sizes, zip(chosen, scored, strict=True), strict=True))
+        logits, sizes = population.usable_logits, chosen.sizes[1:]
+        subsets = [chosen.subsets(size) for size in sizes]
+        scored = subset_scores(logits, population.labels, [found.members for found in subsets], bins=ECE_BINS)
+        return dict(zip(sizes, zip(subsets, scored, strict=True), strict=True))
 
-    return population.derived(("ensembles", key), compute)
+    return population.derived(("ensembles", chosen.key), compute)
 
 
 def _per_run(population: PopulationArrays, score: str) -> Float[np.ndarray, " r"]:
@@ -253,7 +270,7 @@ def _infinite_loss(population: PopulationArrays, size: int) -> str:
     )
 
 
-def _too_few(population: PopulationArrays, *, level: float, needed: int) -> list[tuple[At, Estimate]]:
-    n_runs = int(population.usable.sum())
-    reason = f"an ensemble curve needs at least {needed} finished runs, there are {n_runs}"
-    return [(None, missing(reason, level=level, n_runs=n_runs, n_examples=population.n_examples))]
+def _too_few(population: PopulationArrays, chosen: Members, *, level: float, needed: int) -> list[tuple[At, Estimate]]:
+    which = "" if chosen.shared is None else " that share no level"
+    reason = f"an ensemble curve needs at least {needed} finished runs{which}, there are {chosen.most}"
+    return [(None, missing(reason, level=level, n_runs=chosen.n_runs, n_examples=population.n_examples))]
