@@ -53,6 +53,20 @@ def test_quantity_is_written_as_by_hand(value, low, high, unit, text):
 
 
 @pytest.mark.parametrize(
+    ("value", "low", "high", "unit", "said"),
+    [
+        (0.0, None, None, "fraction", "0 %"),
+        (0.0, 0.0, 0.0, "distance", "0"),
+        (0.0, 0.0, 0.0042, "fraction", "0.00 % [0.00, 0.42]"),
+        (0.923, 0.921, 0.925, "fraction", "92.3 % [92.1, 92.5]"),
+        (1.0, 1.0, 1.0, "fraction", "100 % (no spread)"),
+    ],
+)
+def test_a_sentence_has_zero_with_its_unit(value, low, high, unit, said):
+    assert Quantity(value, low, high, unit).said == said
+
+
+@pytest.mark.parametrize(
     ("value", "unit", "text"),
     [
         (0.372, "fraction", "37.2 %"),

@@ -162,7 +162,7 @@ def _said(document: Document, pair: Pair, *, named: bool) -> str:
     churn = document.quantity(pair.name, "churn")
     changing = ""
     if churn is not None and churn.value is not None:
-        changing = f"{churn.text} of the predictions change" if churn.value > 0 else "no prediction changes"
+        changing = f"{churn.said} of the predictions change" if churn.value > 0 else "no prediction changes"
     if row is None and changing:
         return f"{prefix}From {pair.a.label} to {pair.b.label}, {changing}."
     if row is None:
@@ -172,10 +172,10 @@ def _said(document: Document, pair: Pair, *, named: bool) -> str:
     verb = "does not change" if row.gap.value == 0 else f"changes by {signed(row.gap)}"
     sentence = (
         f"{prefix}From {pair.a.label} to {pair.b.label}, {measure.inline} {verb}"
-        f"{told}, {row.value_a.value_text} to {row.value_b.value_text}"
+        f"{told}, {row.value_a.value_said} to {row.value_b.value_said}"
     )
     if named:
-        sentence = f"{prefix}{measure.inline} {verb}{told}, {row.value_a.value_text} to {row.value_b.value_text}"
+        sentence = f"{prefix}{measure.inline} {verb}{told}, {row.value_a.value_said} to {row.value_b.value_said}"
     return f"{sentence}; {changing}." if changing else f"{sentence}."
 
 

@@ -27,7 +27,7 @@ def _change(document: Document) -> str:
     if churn is None or churn.value is None:
         return ""
     first, second = document.populations
-    return f" From {first.label} to {second.label}, {churn.text} of the predictions change."
+    return f" From {first.label} to {second.label}, {churn.said} of the predictions change."
 
 
 def _said(document: Document, condition: Condition, *, named: bool) -> str:
@@ -35,7 +35,7 @@ def _said(document: Document, condition: Condition, *, named: bool) -> str:
     n_runs = condition.n_runs or 0
     lost = condition.lost
     accuracy, disagreement = (document.quantity(condition.name, name) for name in ("accuracy", "disagreement"))
-    reached = "" if accuracy is None or accuracy.value is None else accuracy.value_text
+    reached = "" if accuracy is None or accuracy.value is None else accuracy.value_said
     if n_runs == 1:
         at = f" reaches {reached} accuracy" if reached else ""
         return f"{prefix}1 run{lost}{at}; how much runs vary takes at least two"
@@ -44,4 +44,4 @@ def _said(document: Document, condition: Condition, *, named: bool) -> str:
     at = f" at {reached} accuracy" if reached else ""
     if disagreement.value == 0:
         return f"{prefix}{integer(n_runs)} runs{lost} agree on every example{at}"
-    return f"{prefix}{integer(n_runs)} runs{lost} disagree on {disagreement.text} of the examples{at}"
+    return f"{prefix}{integer(n_runs)} runs{lost} disagree on {disagreement.said} of the examples{at}"

@@ -75,6 +75,16 @@ class Quantity:
         return _join(_write(self)[0], unit_suffix(self.unit))
 
     @property
+    def value_said(self) -> str:
+        """The value as a sentence has it: as `value_text`, but an exact zero is `0` with its unit."""
+        return number(0.0, self.unit) if self.is_exact_zero else self.value_text
+
+    @property
+    def said(self) -> str:
+        """Value and interval as a sentence has them: as `text`, but an exact zero is `0` with its unit."""
+        return " ".join(part for part in (self.value_said, self.interval_text) if part)
+
+    @property
     def interval_text(self) -> str:
         """`[low, high]` in the digits of the value, `(no spread)` where all runs give the same, or nothing.
 

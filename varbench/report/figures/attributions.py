@@ -94,7 +94,7 @@ def _agreement(document: Document, condition: Condition) -> Panel:
 
 def _known(document: Document, condition: Condition, name: str) -> str | None:
     quantity = document.quantity(condition.name, name)
-    return None if quantity is None or quantity.value is None else quantity.value_text
+    return None if quantity is None or quantity.value is None else quantity.value_said
 
 
 def _example(condition: Condition, shown: Mapping[str, Any]) -> Panel:

@@ -112,7 +112,7 @@ def _panel(document: Document, condition: Condition, entry: Mapping[str, Any]) -
         heights = ", then ".join(number(q.value, rise) for _, q in barriers)
         head(axes, with_unit(label, unit), f"barrier {heights}" if barriers else "")
         if barriers:
-            said.append(f"{label.lower()} " + ", ".join(f"{q.text} {name}" for name, q in barriers))
+            said.append(f"{label.lower()} " + ", ".join(f"{q.said} {name}" for name, q in barriers))
     count = len(entry.get("runs") or [])
     pairs = f"{integer(count)} {'pair' if count == 1 else 'pairs'} of runs"
     finding = f"Barriers of {pairs}: {'; '.join(said)}." if said else f"Paths of {pairs}."

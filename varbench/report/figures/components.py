@@ -97,7 +97,7 @@ def _panel(document: Document, condition: Condition, runs: Points, initial: Poin
     count, null = integer(len(runs)), number(1 / (len(runs) - 1), "fraction")
     quantities = [document.quantity(condition.name, MEASURE, k) for k in (1, 2)]
     texts = [
-        q.text if q is not None and q.value is not None else part for q, part in zip(quantities, parts, strict=True)
+        q.said if q is not None and q.value is not None else part for q, part in zip(quantities, parts, strict=True)
     ]
     finding = (
         f"The first two components carry {texts[0]} and {texts[1]} of the variance between {count} runs; unrelated "

@@ -76,9 +76,9 @@ def _panel(condition: Condition, curves: list[tuple[str, str, Points]]) -> Panel
         number_axis(axes.yaxis, first.quantity.unit, bins=4)
         horizontal_grid(axes)
         head(axes, with_unit(heading, first.quantity.unit), f"M = {largest:g}: {last.quantity.text}")
-        start = f" from {first.quantity.value_text} at M = {smallest:g}"
+        start = f" from {first.quantity.value_said} at M = {smallest:g}"
         before = start if largest > smallest else ""
-        said.append(f"{heading.lower()} goes{before} to {last.quantity.text} at M = {largest:g}")
+        said.append(f"{heading.lower()} goes{before} to {last.quantity.said} at M = {largest:g}")
     finding = " ".join([f"{'; '.join(said)}.", *(text for curve in curves for text in _bandless(*curve))])
     finding = finding[0].upper() + finding[1:]
     alt = f"{condition.label}, curves against the ensemble size M with interval bands. {finding}"

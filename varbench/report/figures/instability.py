@@ -131,9 +131,9 @@ def _panel(document: Document, condition: Condition, values: Float[np.ndarray, "
     drawn = _carried(values, largest)
     carried = ""
     if drawn.value is not None:
-        told = "" if corrected is None or corrected.value is None else f" ({corrected.text} {CORRECTED})"
+        told = "" if corrected is None or corrected.value is None else f" ({corrected.said} {CORRECTED})"
         examples = f"{100 * largest:g} % of the examples"
-        carried = f"The most unstable {examples} carry {drawn.value_text} of the disagreement of these runs{told}; "
+        carried = f"The most unstable {examples} carry {drawn.value_said} of the disagreement of these runs{told}; "
     same = f"{number(stable, 'fraction')} of the {integer(len(values))} examples get the same class from every run."
     finding = carried + same
     highest = number(float(values[0]), "fraction")

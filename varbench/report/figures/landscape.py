@@ -75,8 +75,8 @@ def _panel(document: Document, condition: Condition, steps: np.ndarray, values: 
         if series:
             (first, start), (last, end) = series[0], series[-1]
             head(axes, with_unit(measure.label, measure.unit), end.quantity.text)
-            begin = start.quantity.value_text
-            said.append(f"{measure.inline} goes from {begin} at step {first:g} to {end.quantity.text} at step {last:g}")
+            begin = start.quantity.value_said
+            said.append(f"{measure.inline} goes from {begin} at step {first:g} to {end.quantity.said} at step {last:g}")
         else:
             head(axes, with_unit(measure.label, measure.unit))
     finding = f"Mean over {integer(len(next(iter(values.values()))))} runs: {'; '.join(said)}." if said else "No means."

@@ -81,7 +81,7 @@ def _tracks(document: Document, condition: Condition, name: str) -> Panel:
         null = document.quantity(condition.name, name + UNTRAINED, row.at)
         if null is not None and null.value is not None:
             points.insert(0, Point(null, SOFT, "D", hollow=True))
-        untrained = f" (untrained {null.text})" if null is not None and null.value is not None else ""
+        untrained = f" (untrained {null.said})" if null is not None and null.value is not None else ""
         tracks.append(Track(str(row.at), text, tuple(points)))
         said.append(f"{row.at}: {text}{untrained}")
     figure = track_figure(condition.label, tracks, unit=measure.unit, subtitle=f"{measure.label}, layer by layer")
@@ -96,8 +96,8 @@ def _finding(document: Document, condition: Condition, name: str) -> str:
     pick = min if name == "cka" else max
     row = pick(rows, key=lambda row: row.quantity.value or 0.0)
     null = document.quantity(condition.name, name + UNTRAINED, row.at)
-    beside = f", untrained networks {null.value_text}" if null is not None and null.value is not None else ""
-    return f"Two runs differ most at {row.at}: {row.quantity.value_text}{beside}."
+    beside = f", untrained networks {null.value_said}" if null is not None and null.value is not None else ""
+    return f"Two runs differ most at {row.at}: {row.quantity.value_said}{beside}."
 
 
 def _between(document: Document, condition: Condition) -> tuple[list[str], Float[np.ndarray, "L L"]]:

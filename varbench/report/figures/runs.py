@@ -142,7 +142,7 @@ def _strip(
         return f"{measure.inline} {number(among[0], unit)}{over}"
     low, high = alongside(among.min(), among.max(), unit=unit)
     said = f"{measure.inline} from {low} to {high}"
-    return said + (f", mean {mean.text}" if mean is not None and known else "") + over
+    return said + (f", mean {mean.said}" if mean is not None and known else "") + over
 
 
 KIND = FigureKind(

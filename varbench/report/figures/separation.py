@@ -124,10 +124,10 @@ def _finding(distance: np.ndarray, rate: Quantity | None, ratio: Quantity | None
         )
     ]
     if ratio is not None and ratio.value is not None:
-        parts.append(f"{ratio.text} of the distance of independent runs")
+        parts.append(f"{ratio.said} of the distance of independent runs")
     if rate is not None and rate.value is not None:
         doubling = f", doubling every {np.log(2) / rate.value:.3g} steps" if rate.value > 0 else ""
-        parts.append(f"early exponential rate {rate.text}{doubling}")
+        parts.append(f"early exponential rate {rate.said}{doubling}")
     return "; ".join(parts) + "."
 
 

@@ -73,11 +73,11 @@ def _panel(condition: Condition, curves: dict[str, Points]) -> Panel:
         if points:
             values += _draw(axes, points, label, *series)
             m, row = points[-1]
-            said.append(f"{row.quantity.text} by averaging {'predictions' if name[0] == 'e' else label} at M = {m:g}")
+            said.append(f"{row.quantity.said} by averaging {'predictions' if name[0] == 'e' else label} at M = {m:g}")
     alone = dict(curves["ensemble_accuracy"]).get(1)
     if alone is not None and alone.quantity.value is not None:
         axes.axhline(alone.quantity.value, color=FAINT, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0)
-        said.append(f"one run alone has {alone.quantity.value_text}")
+        said.append(f"one run alone has {alone.quantity.value_said}")
     low, high = padded(values)
     axes.set_ylim(low, high + ROOM * (high - low))
     sizes = sorted({m for points in curves.values() for m, _ in points if m <= largest})

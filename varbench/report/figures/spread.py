@@ -40,12 +40,12 @@ def _finding(document: Document, condition: Condition) -> str:
     if observed is None or independent is None or real is None:
         return ""
     begun = (
-        f"The accuracy varies by {observed.value_text} (SD) from run to run; if the runs failed on each test example "
-        f"independently, it would vary by {independent.value_text}. "
+        f"The accuracy varies by {observed.value_said} (SD) from run to run; if the runs failed on each test example "
+        f"independently, it would vary by {independent.value_said}. "
     )
     if not real.value:
         return begun + "Nothing is left over: these runs are not shown to differ on other data."
-    rest = f"What is left over, {real.text}, is how much the runs' accuracies would differ on unlimited test data"
+    rest = f"What is left over, {real.said}, is how much the runs' accuracies would differ on unlimited test data"
     if real.low is not None and real.low <= 0.0:
         return begun + f"{rest}; its interval reaches 0, so it may be nothing."
     return begun + f"{rest}."
