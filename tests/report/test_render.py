@@ -220,7 +220,7 @@ def test_alt_texts_state_the_numbers(page, document):
     ):  # fmt: skip
         e = known[key]
         assert Quantity(e["value"], e["low"], e["high"], e["unit"]).text in labels
-    assert "0 (exactly)" in labels
+    assert "same levels again 0 %, other width " in labels
 
 
 def test_every_estimate_is_in_the_csv_in_full(report, document):

@@ -98,3 +98,17 @@ def test_wide_latex_table_is_turned_to_fit_a_page():
     assert r" & first & second \\" in written
     assert r"C7 & 7.00 & 6.00 \\" in written
     assert "The first" not in written
+
+
+def test_columns_without_anything_are_not_shown_and_stay_in_the_csv():
+    columns = tuple(Column(key, key) for key in ("name", "empty", "none", "why", "some", "zero"))
+    rows = (
+        ("a", None, Quantity(None), Quantity(None, reason="too few runs"), None, 0),
+        ("b", None, None, None, 2.5, 0),
+    )
+    table = Table("made", "", columns, rows)
+    shown = readable(table)
+    assert shown.headers == ("name", "why", "some", "zero")
+    assert all(len(row) == 4 for row in shown.rows)
+    assert shown.numeric == (False, True, True, True)
+    assert to_csv(table).startswith("name,empty,none,none_low")

@@ -21,7 +21,7 @@ MAIN_MEASURES = (
     "ensemble_gain",
 )
 SIDE_BY_SIDE = 6  # conditions; more would not fit beside each other
-HOLDS = {True: "yes", False: "no"}
+HOLDS = {True: "yes", False: "no", None: "not decided"}
 
 
 def summary_table(document: Document) -> Table | None:
@@ -211,7 +211,7 @@ def verdicts_table(document: Document) -> Table | None:
         )
         parts = verdict.get("parts") or [{}]
         for part in parts:
-            holds = HOLDS.get(part["holds"], "not decided") if "holds" in part else None
+            holds = HOLDS[part["holds"]] if "holds" in part else None
             rows.append((*head, part.get("name"), holds, part.get("text") or verdict.get("reason")))
     if not rows:
         return None

@@ -97,8 +97,11 @@ class ReadableTable:
 
 
 def readable(table: Table) -> ReadableTable:
-    """The digest (or the table itself) as text, cut where it is long, reasons for missing values as notes."""
-    source = table.digest or table
+    """The digest (or the table itself) as text, cut where it is long, reasons for missing values as notes.
+
+    Columns in which no row has anything, nor a reason why not, are left out.
+    """
+    source = _without_empty_columns(table.digest or table)
     limit = source.most if len(source.rows) <= source.most else FEW_ROWS
     marks: dict[str, str] = {}
     rows = tuple(
@@ -115,6 +118,19 @@ def readable(table: Table) -> ReadableTable:
         n_rows=len(source.rows),
         source=table.source if table.written is not table else "",
     )
+
+
+def _without_empty_columns(table: Table) -> Table:
+    kept = [
+        i for i in range(len(table.columns)) if not table.rows or i == 0 or any(_says(row[i]) for row in table.rows)
+    ]
+    columns = tuple(table.columns[i] for i in kept)
+    return replace(table, columns=columns, rows=tuple(tuple(row[i] for i in kept) for row in table.rows))
+
+
+def _says(cell: Cell) -> bool:
+    """Whether a cell has a value, or says why it has none."""
+    return bool(cell.reason) or cell.value is not None if isinstance(cell, Quantity) else cell not in (None, "", "—")
 
 
 def is_printed(table: ReadableTable) -> bool:

@@ -10,6 +10,7 @@ from varbench.report.figures.kind import FigureKind, Panel
 from varbench.report.figures.style import BLUE, VERMILION
 from varbench.report.figures.tracks import Point, Track, track_figure
 from varbench.report.numbers import Quantity, difference, number
+from varbench.report.overview import HOLDS
 from varbench.report.tables import Cell, Column, Table
 
 
@@ -23,7 +24,7 @@ def panels(document: Document) -> Iterator[Panel]:
 
 
 def tables(document: Document) -> Iterator[Table]:
-    """One row an anchor."""
+    """One row an anchor; it is within where its whole interval lies within the tolerance."""
     rows: list[tuple[Cell, ...]] = []
     for anchor in document.items("anchors"):
         measure = document.measure(str(anchor.get("measure")))
@@ -37,7 +38,7 @@ def tables(document: Document) -> Iterator[Table]:
                 Quantity(published, unit=unit),
                 "—" if _gap(anchor) is None else difference(_gap(anchor), unit),
                 "—" if tolerance is None else number(tolerance, "pp" if unit == "fraction" else unit),
-                anchor.get("within"),
+                HOLDS[anchor.get("within")],
                 _source(anchor),
             )
         )
@@ -91,7 +92,14 @@ def _panel(document: Document, name: str, anchors: list[Mapping[str, Any]]) -> P
         tracks.append(Track(label, text, tuple(points), band=band))
         said.append(f"{label}: {text}")
     figure = track_figure(measure.label, tracks, unit=measure.unit)
-    return Panel(f"anchors--{file_stem(name)}", figure, "", f"{measure.label}, here and published. {'; '.join(said)}.")
+    gaps = [
+        f"{document.label(a.get('condition'))} {difference(_gap(a), measure.unit)}"
+        for a in anchors
+        if _gap(a) is not None
+    ]
+    finding = f"Here minus published: {'; '.join(gaps)}." if gaps else ""
+    alt = f"{measure.label}, here and published. {'; '.join(said)}. {finding}"
+    return Panel(f"anchors--{file_stem(name)}", figure, finding, alt)
 
 
 KIND = FigureKind(
@@ -101,7 +109,8 @@ KIND = FigureKind(
     tables=tables,
     reading=(
         "Filled circle: this report, with its interval. Hollow diamond: the published number; the pale bar is the "
-        "tolerance."
+        "tolerance. Ours is within it where its whole interval is, and not where the whole interval lies outside; "
+        "otherwise that is not decided."
     ),
     tables_open=True,
 )

@@ -35,7 +35,7 @@ from varbench.report.figures.style import (
 )
 from varbench.report.figures.text import fitted, log_number, text_width
 from varbench.report.figures.tracks import ROW
-from varbench.report.numbers import Quantity, number
+from varbench.report.numbers import USUAL_LEVEL, Quantity, number
 from varbench.report.tables import Cell, Column, Table
 
 LOOKS = (*SERIES, (ORANGE, "v", (0, (4, 1, 1, 1))), (SOFT, "P", (0, (1, 1))))
@@ -49,7 +49,7 @@ BESIDE = 0.075  # inches between the marks of two series in a row
 
 @dataclass(frozen=True)
 class Drawn:
-    """One series as arrays: places, values and ends of intervals, NaN where there is none."""
+    """One series as arrays: places, values and ends of intervals of one level, NaN where there is none."""
 
     label: str
     x: np.ndarray
@@ -57,6 +57,7 @@ class Drawn:
     low: np.ndarray
     high: np.ndarray
     look: tuple[Any, str, Any]
+    level: float | None = None
 
 
 def panels(document: Document) -> Iterator[Panel]:
@@ -75,7 +76,7 @@ def tables(document: Document) -> Iterator[Table]:
         for s in chart.get("series") or []:
             none = [None] * len(s["x"])
             for x, y, low, high in zip(s["x"], s["y"], s.get("low") or none, s.get("high") or none, strict=True):
-                value = Quantity(y, low, high, unit, "" if y is not None else "not measured")
+                value = Quantity(y, low, high, unit, "" if y is not None else "not measured", s.get("level"))
                 at = f"{x:g}" if isinstance(x, int | float) else x
                 rows.append((chart["study"], chart["name"], s["label"], at, value))
             if chart.get("kind") == "rows":
@@ -118,12 +119,25 @@ def _panel(chart: Mapping[str, Any]) -> Panel:
     axes = axes_at(figure, top=top, height=body, **({"left": 0.0} if rows else {}))
     _key(figure, key, str(chart.get("kind") or "lines"))
     _draw(axes, chart, small=False)
-    head(axes, with_unit(str(chart.get("y_label") or ""), str(chart.get("unit") or "")))
+    head(axes, with_unit(str(chart.get("y_label") or ""), str(chart.get("unit") or "")) + _levels(chart, drawn))
     caption = str(chart.get("caption") or "")
     name = f"chart--{file_stem(str(chart['study']))}--{file_stem(str(chart['name']))}"
-    axes_named = f"{chart.get('y_label')} against {chart.get('x_label') or 'rows'}"
-    alt = f"{chart['title']}: {axes_named}. {_said(chart, drawn)} {caption}"
+    named = ": ".join(part for part in (str(chart["title"]), _axes_named(chart)) if part)
+    alt = f"{named}. {_said(chart, drawn)} {caption}"
     return Panel(name, figure, caption, alt, group=str(chart["study"]))
+
+
+def _levels(chart: Mapping[str, Any], drawn: list[Drawn]) -> str:
+    """Levels of the intervals other than 95 %, unless the text of every row has them."""
+    unusual = sorted({f"{100 * s.level:g} %" for s in drawn if s.level not in (None, USUAL_LEVEL)})
+    told = chart.get("kind") == "rows" and len(drawn) == 1
+    return f"; intervals at {', '.join(unusual)}" if unusual and not told else ""
+
+
+def _axes_named(chart: Mapping[str, Any]) -> str:
+    """`accuracy against hidden units`; rows have a first axis without a name."""
+    value, place = (str(chart.get(f"{axis}_label") or "") for axis in "yx")
+    return f"{value} against {place}" if place else value
 
 
 def _height(chart: Mapping[str, Any], drawn: list[Drawn]) -> float:
@@ -156,7 +170,7 @@ def _series(chart: Mapping[str, Any]) -> list[Drawn]:
         y, low, high = (_column(s.get(column), len(x)) for column in ("y", "low", "high"))
         if np.isfinite(y).any():
             look = LOOKS[min(index, len(LOOKS) - 1)]
-            found.append(Drawn(str(s["label"]), np.array(x, float), y, low, high, look))
+            found.append(Drawn(str(s["label"]), np.array(x, float), y, low, high, look, s.get("level")))
     return found
 
 
@@ -315,7 +329,7 @@ def _row_text(s: Drawn, row: int, unit: str) -> str:
     if not len(at) or not np.isfinite(s.y[at[0]]):
         return ""
     value, low, high = (float(v) if np.isfinite(v) else None for v in (s.y[at[0]], s.low[at[0]], s.high[at[0]]))
-    return Quantity(value, low, high, unit).text
+    return Quantity(value, low, high, unit, level=s.level).text
 
 
 def _key_lines(drawn: list[Drawn]) -> list[list[Drawn]]:
@@ -357,5 +371,5 @@ KIND = FigureKind(
     section="charts",
     panels=panels,
     tables=tables,
-    reading="Bands and bars are 95 % intervals over runs.",
+    reading="Bands and bars are 95 % intervals over runs, where no other level is named.",
 )

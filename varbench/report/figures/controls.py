@@ -14,6 +14,7 @@ from varbench.report.tables import Cell, Column, Table
 DRAWN = ("disagreement", "weight_distance")
 FIRST = ("bitwise_equal", *DRAWN, "logit_correlation", "accuracy", "loss")
 MOST_COLUMNS = 6
+INDEPENDENT = "independent runs"
 
 
 def panels(document: Document) -> Iterator[Panel]:
@@ -40,7 +41,7 @@ def tables(document: Document) -> Iterator[Table]:
     for control in _ordered(document):
         population = _population(document, control)
         if population is not None and population.name != seen:
-            rows.append(_row(document, population, "independent runs", names))
+            rows.append(_row(document, population, INDEPENDENT, names))
         seen = control.of
         rows.append(_row(document, control, _what(document, control), names, of=document.label(control.of)))
     if rows:
@@ -75,16 +76,20 @@ def _row(document: Document, condition: Condition, what: str, names: list[str], 
 
 
 def _what(document: Document, control: Condition) -> str:
-    """The label of the control without the name of what it controls: `same levels again`."""
+    """The label of the control without what it shares with that of what it controls: `same levels again`.
+
+    `MLP 32, other width` of `MLP 32, all sources` is `other width`.
+    """
     of = document.label(control.of)
-    rest = control.label.removeprefix(of).lstrip(" ,;:·–—-") if of else control.label
-    return rest or control.label
+    first, comma, _ = of.rpartition(", ")
+    shared = next((words for words in (of, f"{first}{comma}") if control.label.startswith(words)), "")
+    return control.label.removeprefix(shared).lstrip(" ,;:·–—-") or control.label
 
 
 def _own_track(document: Document, population: str, name: str) -> list[Track]:
     """What independent runs of the population give, to compare its controls with."""
     quantity = document.quantity(population, name)
-    return [] if quantity is None else [_track("independent runs", quantity, BLUE, "o")]
+    return [] if quantity is None else [_track(INDEPENDENT, quantity, BLUE, "o")]
 
 
 def _track(label: str, quantity: Quantity, color: str, marker: str) -> Track:
@@ -96,9 +101,22 @@ def _panel(document: Document, name: str, of: str, tracks: list[Track], everythi
     measure = document.measure(name)
     label = document.label(of)
     figure = track_figure(label, tracks, unit=measure.unit, subtitle=measure.label, scale_of=everything)
-    said = "; ".join(f"{track.label}: {track.text}" for track in tracks)
-    alt = f"{label}, {measure.label}. {said}."
-    return Panel(f"controls-{file_stem(name)}--{file_stem(of)}", figure, "", alt, measure.label)
+    finding = _finding(tracks)
+    alt = f"{label}, {measure.label}. {finding}"
+    return Panel(f"controls-{file_stem(name)}--{file_stem(of)}", figure, finding, alt, measure.label)
+
+
+def _finding(tracks: list[Track]) -> str:
+    """How far the controls lie from the runs that they repeat, and independent runs from each other."""
+    controls = ", ".join(f"{track.label} {_said(track)}" for track in tracks if track.label != INDEPENDENT)
+    own = "".join(_said(track) for track in tracks if track.label == INDEPENDENT)
+    against = f", against {own} between independent runs" if own else ""
+    return f"From the run with the same levels: {controls}{against}."
+
+
+def _said(track: Track) -> str:
+    quantity = track.points[0].quantity
+    return track.text if quantity.value is None else quantity.said
 
 
 KIND = FigureKind(

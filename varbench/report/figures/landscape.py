@@ -23,7 +23,7 @@ from varbench.report.figures.style import (
     panel_figure,
     with_unit,
 )
-from varbench.report.numbers import integer
+from varbench.report.numbers import alongside, integer
 from varbench.report.tables import Column, Table
 
 DRAWN = ("sharpness", "hessian_trace", "negative_curvature")
@@ -79,9 +79,25 @@ def _panel(document: Document, condition: Condition, steps: np.ndarray, values: 
             said.append(f"{measure.inline} goes from {begin} at step {first:g} to {end.quantity.said} at step {last:g}")
         else:
             head(axes, with_unit(measure.label, measure.unit))
-    finding = f"Mean over {integer(len(next(iter(values.values()))))} runs: {'; '.join(said)}." if said else "No means."
+    count = integer(len(next(iter(values.values()))))
+    finding = f"Mean over {count} runs: {'; '.join(said)}." if said else _ranges(document, steps, values)
     alt = f"{condition.label}, curvature of the training loss of every measured run over the steps. {finding}"
     return Panel(f"landscape--{condition.stem}", figure, finding, alt)
+
+
+def _ranges(document: Document, steps: np.ndarray, values: dict[str, Points]) -> str:
+    """What the lines say where no mean was estimated: lowest and highest run at both ends."""
+    said = []
+    for name, points in values.items():
+        measure = document.measure(name)
+        places = np.flatnonzero(np.isfinite(points).any(axis=0))[[0, -1]]
+        ends = [
+            f"{' to '.join(alongside(column[0], column[-1], unit=measure.unit))} at step {step:g}"
+            for step, column in ((steps[i], np.sort(points[np.isfinite(points[:, i]), i])) for i in places)
+        ]
+        said.append(f"{measure.inline} {' and '.join(dict.fromkeys(ends))}")
+    count = len(next(iter(values.values())))
+    return f"Lowest and highest of {integer(count)} runs: {'; '.join(said)}." if count > 1 else f"{'; '.join(said)}."
 
 
 def _mean(axes: Axes, series: list[tuple[float, EstimateRow]], places: dict[float, float]) -> None:
@@ -110,7 +126,7 @@ KIND = FigureKind(
     panels=panels,
     tables=tables,
     reading=(
-        "Every measured run is a thin line; the black line is the mean over runs. Above: the largest eigenvalue of the "
+        "Every measured run is a thin line; a black line is the mean over runs. Above: the largest eigenvalue of the "
         "Hessian of the training loss. Middle: the sum of all. Below: the share of the curvature that bends downward. "
         "Steps on a logarithmic scale, with a place for step 0."
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from varbench.report.document import Condition, Document, EstimateRow
@@ -14,6 +15,8 @@ from varbench.report.tables import Column, Table
 COMPONENTS = tuple(f"{what}_variance_component" for what in ("prediction", "accuracy", "loss", "probability", "weight"))
 SPREADS = ("disagreement_by_source", "accuracy_sd_by_source", "loss_sd_by_source")
 TOTAL = "total"
+
+_BY_SOURCE = re.compile(r" by (?:varied )?source$")
 
 
 def panels(document: Document) -> Iterator[Panel]:
@@ -48,11 +51,12 @@ def _panel(document: Document, condition: Condition, name: str, rows: list[Estim
     measure = document.measure(name)
     tracks = [_track(document, row) for row in rows]
     shared = any(_share(document, row) is not None for row in rows)
+    quantity = _BY_SOURCE.sub("", measure.label)
     subtitle = f"{measure.label} (right: share)" if shared else measure.label
     figure = track_figure(condition.label, tracks, unit=measure.unit, subtitle=subtitle)
     finding = _finding(document, rows)
     said = "; ".join(f"{row.at}: {row.quantity.text}" for row in rows)
-    alt = f"{condition.label}, {measure.label} by source of randomness. {said}."
+    alt = f"{condition.label}, {quantity} by source of randomness. {said}. {finding}"
     return Panel(f"sources-{name.replace('_', '-')}--{condition.stem}", figure, finding, alt)
 
 
