@@ -78,3 +78,11 @@ def test_the_unit_is_that_of_the_threshold(limit: str, unit: str) -> None:
     assert number(1.0, limit).drawn_unit == unit
     assert replace(number(1.0, limit), unit="distance").drawn_unit == "distance"
     assert replace(number(1.0, "1"), ratio=True).drawn_unit == "ratio"
+
+
+def test_a_series_keeps_the_level_of_its_intervals_and_mixes_none() -> None:
+    narrow = replace(interval(1.0), level=0.9)
+    assert series("one", [(1.0, narrow), (2.0, unknown())]).level == 0.9
+    assert series("none", [(1.0, unknown())]).level is None
+    with pytest.raises(ValueError, match="mixes intervals of the levels"):
+        series("both", [(1.0, narrow), (2.0, interval(2.0))])

@@ -10,7 +10,7 @@ import scipy.stats
 
 from tests.studies.evidence import interval, unknown
 from varbench.stats.mean import mean_estimate
-from varbench.studies.rules import briefly, decided, deciding, fixed, significant, told, weigh
+from varbench.studies.rules import briefly, decided, deciding, fixed, significant, told, weigh, within
 from varbench.studies.study import Part, Verdict
 from varbench.studies.sweeps import exponential
 from varbench.studies.weighed import Side, Weighed
@@ -242,15 +242,40 @@ def test_a_number_beside_a_threshold_says_on_which_side_it_lies():
 def test_a_level_other_than_the_usual_one_is_named():
     estimate = replace(interval(0.055, 0.005), level=0.9)
     assert told(estimate, digits=3, unit="nats") == "0.055 nats [0.050, 0.060 at 90 %]"
-    assert briefly(estimate) == "0.055 [0.05, 0.06 at 90 %]"
+    assert briefly(estimate) == "0.055 [0.050, 0.060 at 90 %]"
 
 
 def test_a_short_number_is_told_apart_from_its_interval_and_from_one():
-    assert briefly(interval(1.2e-6, 0.4e-6)) == "1.2 × 10⁻⁶ [8 × 10⁻⁷, 1.6 × 10⁻⁶]"
+    assert briefly(interval(1.2e-6, 0.4e-6)) == "1.2 × 10⁻⁶ [0.8 × 10⁻⁶, 1.6 × 10⁻⁶]"
     assert briefly(interval(0.9951, 0.0004)) == "0.9951 [0.9947, 0.9955]"
+    assert briefly(replace(interval(0.995), low=0.99, high=0.996)) == "0.995 [0.990, 0.996]"
+    assert briefly(replace(interval(0.00072), low=0.0, high=0.002)) == "0.00072 [0.00000, 0.00200]"
+    assert briefly(replace(interval(0.17), low=0.14, high=0.2)) == "0.17 [0.14, 0.20]"
+    assert briefly(replace(interval(9.97e-7), low=9.4e-7, high=1.1e-6)) == "1.0 × 10⁻⁶ [0.9 × 10⁻⁶, 1.1 × 10⁻⁶]"
     assert significant(0.9951) == "0.995"
     assert significant(0.9999999) == "1"
     assert significant(1.0) == "1"
+
+
+@pytest.mark.parametrize(
+    ("value", "half", "holds"),
+    [
+        (0.92, 0.01, True),
+        (0.894, 0.003, None),  # the value lies within, the interval does not
+        (0.886, 0.01, None),  # the value lies outside, the interval not wholly
+        (0.88, 0.005, False),
+        (0.96, 0.005, False),
+        (0.92, 0.05, None),
+    ],
+)
+def test_a_number_is_within_a_tolerance_where_its_whole_interval_is(value, half, holds):
+    assert within(interval(value, half), 0.923, 0.03) is holds
+
+
+def test_alike_runs_are_within_as_far_as_the_sign_test_goes():
+    assert within(interval(0.32, 0.0, runs=8), 0.323, 0.01) is True
+    assert within(interval(0.32, 0.0, runs=4), 0.323, 0.01) is None
+    assert within(unknown(), 0.323, 0.01) is None
 
 
 def test_what_was_weighed_gives_its_p_value_again():

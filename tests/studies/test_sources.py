@@ -81,7 +81,10 @@ def test_a_source_that_changes_nothing_contradicts_the_claim(source: str) -> Non
     failing = [name for name, held in holds(judgement).items() if not held]
     assert failing == ["one ULP alone" if source == "ulp" else f"{source} alone"]
     assert judgement.verdicts[-1].verdict == "contradicted"
-    assert judgement.number.startswith("0 % [0, 26] of all flips come back with")  # 1 − 0.025^(1/12)
+    assert (
+        "alone flips 0.00 [0.00, 0.26] times as many predictions as all sources (" in judgement.number
+    )  # 1 − 0.025^(1/12)
+    assert judgement.number.endswith("; claimed: above 0.5 times")
     assert "None of the 24 runs predicts otherwise" in judgement.verdicts[0].reason
 
 
@@ -97,7 +100,10 @@ def test_one_narrow_failure_among_the_numbers_decides_nothing() -> None:
     assert parts["one ULP alone"].weighed[0].holds is False
     assert parts["one ULP alone"].holds is None
     assert judgement.verdicts[-1].verdict == "inconclusive"
-    assert judgement.number.endswith("come back with one ULP alone (Digits · MLP 32); claimed: above 50 %")
+    assert judgement.number.endswith(
+        "times as many predictions as all sources (Digits · MLP 32); claimed: above 0.5 times"
+    )
+    assert judgement.number.startswith("one ULP alone flips ")
 
 
 @pytest.mark.parametrize("source", ["init", "order"])
@@ -113,7 +119,18 @@ def test_main_effects_that_come_with_training_contradict_the_claim() -> None:
     judgement = judged(early=frozenset(EVERYTHING), late=late)
     assert [name for name, held in holds(judgement).items() if not held] == ["main effects fade"]
     assert judgement.verdicts[-1].verdict == "contradicted"
-    assert "of interaction with training" in judgement.number
+    assert judgement.number.startswith("the share of init and order acting together changes by ")
+
+
+def test_the_headline_tells_what_is_divided_by_what() -> None:
+    judgement = judged(late=(EVERYTHING - {"ulp"},))
+    whole = next(e for e in judgement.estimates if (e.measure, e.at) == ("disagreement_share_by_source", "init"))
+    assert "of the predictions flip between two runs of which all sources vary. " in judgement.headline
+    assert f"So many times as many flip with one source alone: init {whole.estimate.value:.2f}, " in judgement.headline
+    assert ", one ULP 0.00, " in judgement.headline
+    (chart, *_) = judgement.charts
+    assert chart.y_label == "flips with one source ÷ flips with all"
+    assert chart.caption.startswith("How many times as many predictions flip as with all sources. ")
 
 
 @pytest.mark.parametrize("runs", [1, 2, 3])

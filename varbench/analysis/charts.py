@@ -22,6 +22,7 @@ class Series:
         x: Places [n]: all numbers, or all names.
         y: Values [n], None where there is none.
         low, high: Ends of the intervals [n], or empty.
+        level: Coverage of the intervals; None where there are none.
     """
 
     label: str
@@ -29,6 +30,7 @@ class Series:
     y: tuple[float | None, ...]
     low: tuple[float | None, ...] = ()
     high: tuple[float | None, ...] = ()
+    level: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse columns of different lengths, and numbers that are not finite."""
@@ -81,14 +83,22 @@ class Chart:
 
 
 def series(label: str, points: Iterable[tuple[Place, Estimate]]) -> Series:
-    """A series of estimates with their intervals, in the order given."""
+    """A series of estimates with their intervals, which have one level, in the order given.
+
+    Raises:
+        ValueError: intervals of two levels would look alike in one series.
+    """
     points = list(points)
+    levels = {e.level for _, e in points if e.low is not None}
+    if len(levels) > 1:
+        raise ValueError(f"series {label!r} mixes intervals of the levels {sorted(levels)}: make one series of each")
     return Series(
         label,
         tuple(x for x, _ in points),
         tuple(e.value for _, e in points),
         tuple(e.low for _, e in points),
         tuple(e.high for _, e in points),
+        next(iter(levels), None),
     )
 
 

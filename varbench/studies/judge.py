@@ -29,6 +29,7 @@ from varbench.studies.labels import data_of, label_of
 from varbench.studies.moment import Moment
 from varbench.studies.parallel import side_by_side
 from varbench.studies.request import Request, continued, read_study, request_of
+from varbench.studies.rules import within
 from varbench.studies.study import Evidence, Judgement, Named, PopulationPlan, Study, Verdict
 from varbench.version import __version__
 
@@ -314,7 +315,7 @@ def _anchors(study: Study, evidence: dict[str, Evidence], names: Sequence[str]) 
                     "published_note": anchor.note,
                     "source": anchor.source,
                     "tolerance": anchor.tolerance,
-                    "within": ours.value is not None and abs(ours.value - anchor.published) <= anchor.tolerance,
+                    "within": within(ours, anchor.published, anchor.tolerance),
                 }
             )
     return rows

@@ -17,6 +17,9 @@ MORE_DIGITS = 3
 MOST_DIGITS = 6
 """Digits beyond which a number just below 1 is written as 1."""
 
+PLAIN_BELOW, PLAIN_ABOVE = 4, 6
+"""Numbers from 10⁻⁴ to below 10⁶ are written without a power of ten."""
+
 HOLM = (
     "A part fails only where it still does after Holm's correction over all numbers that the rule weighs. Where runs "
     "are all alike and an interval has no width, the sign test stands for it."
@@ -32,6 +35,11 @@ def above(estimate: Estimate, threshold: float) -> bool | None:
 def below(estimate: Estimate, threshold: float) -> bool | None:
     """Whether the whole interval lies below a threshold: True, False if it lies wholly at or above, else None."""
     return Weighed(estimate, "below", threshold).holds
+
+
+def within(estimate: Estimate, value: float, tolerance: float) -> bool | None:
+    """Whether the whole interval lies within a tolerance of a value: True, False if wholly outside, else None."""
+    return every([above(estimate, value - tolerance), below(estimate, value + tolerance)])
 
 
 def every(holds: Sequence[bool | None]) -> bool | None:
@@ -87,15 +95,21 @@ def told(
 
 
 def briefly(estimate: Estimate) -> str:
-    """An estimate with two significant digits, however small it is: `1.2 × 10⁻⁶ [0.8 × 10⁻⁶, 1.6 × 10⁻⁶]`.
+    """An estimate, however small it is, with two significant digits: `1.2 × 10⁻⁶ [0.8 × 10⁻⁶, 1.6 × 10⁻⁶]`.
 
-    With more of them where two would write the value as an end of its interval.
+    The ends of its interval have its decimals and its power of ten. All have more decimals where these would write the
+    value as an end, or a number below 1 as 1.
     """
-    if estimate.value is None or estimate.low is None or estimate.high is None:
+    if not estimate.value or estimate.low is None or estimate.high is None:
         return told(estimate, digits=3)
     numbers = [estimate.value, estimate.low, estimate.high]
-    digits = _distinct(numbers, 2, significant)
-    value, *ends = (significant(x, digits) for x in numbers)
+    exponent = int(f"{estimate.value:.1e}".partition("e")[2])
+    power = 0 if -PLAIN_BELOW <= exponent < PLAIN_ABOVE else exponent
+    scaled = [x / 10.0**power for x in numbers]
+    against = [*scaled, 1.0] if not power and 0.9 < max(scaled) < 1 else scaled
+    decimals = _distinct(against, max(0, 1 - exponent + power), fixed)
+    suffix = f" × 10{str(power).translate(_SUPERSCRIPTS)}" if power else ""
+    value, *ends = (f"{fixed(x, decimals)}{suffix}" for x in scaled)
     return _with_interval(value, ends, estimate)
 
 

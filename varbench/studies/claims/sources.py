@@ -231,24 +231,30 @@ def _parts(one: Found) -> list[Part]:
     parts, half = [], f"{100 * HALF:g} %"
     for source, share in one.shares.items():
         if source != "width":
-            words = f"{percent(share, digits=0)} of all flips come back with {WORDS[source]} ({one.label})"
+            words = (
+                f"{WORDS[source]} flips {told(share, digits=2)} times as many predictions as all sources ({one.label})"
+            )
             text = f"With {WORDS[source]}, two runs disagree {told(share, digits=2)} times as much as with all sources."
             if share.value == 0.0:
                 text = f"{text} None of the {share.n_runs} runs predicts otherwise; the upper end is what that allows."
-            parts.append(weigh(WORDS[source], Weighed(share, "above", HALF, words, half), text))
+            weighed = Weighed(share, "above", HALF, words, f"{HALF:g} times", unit="ratio")
+            parts.append(weigh(WORDS[source], weighed, text))
     at = dict(one.interaction)
     if not at:
         return [*parts, Part("interaction", None, "Init and order were not crossed, or no weights kept.")]
     early, late = at[float(one.short)], at[max(at)]
     text = f"After the last step {percent(late)} of the disagreement comes from init and order acting together."
-    words = f"{percent(late, digits=0)} of the flips come from init × order together ({one.label})"
+    words = f"{percent(late)} of the disagreement comes from init and order acting together ({one.label})"
     parts.append(weigh("interaction dominates", Weighed(late, "above", HALF, words, half), text))
     change = difference_of_estimates(early, late).estimate
     text = (
         f"From step {one.short} to step {max(at):.0f} the share of the interaction changes by "
         f"{told(change, scale=100, unit='pp')}, from {percent(early)}."
     )
-    words = f"{told(change, scale=100, digits=0, unit='pp')} of interaction with training ({one.label})"
+    words = (
+        f"the share of init and order acting together changes by {told(change, scale=100, unit='pp')} from step "
+        f"{one.short} to the last ({one.label})"
+    )
     return [*parts, weigh("main effects fade", Weighed(change, "above", 0.0, words, "0 pp"), text)]
 
 
@@ -266,13 +272,16 @@ def _shares(found: Sequence[Found]) -> Chart:
         name="alone",
         title="One source alone against all together",
         x_label="",
-        y_label="disagreement, over that of all sources",
+        y_label="flips with one source ÷ flips with all",
         unit="ratio",
         kind="rows",
         series=tuple(lines),
         reference=HALF,
-        reference_label="half of all",
-        caption=f"{finding}. The published numbers are of other data and another model.",
+        reference_label="half as many",
+        caption=(
+            f"How many times as many predictions flip as with all sources. {finding}. The published numbers are of "
+            "other data and another model."
+        ),
     )
 
 
@@ -310,12 +319,13 @@ def _components(found: Sequence[Found]) -> Chart:
 def _headline(found: Sequence[Found]) -> str:
     lines = []
     for one in found:
-        kept = {s: share for s, share in one.shares.items() if share.value is not None}
-        words = ", ".join(f"{WORDS[s]} {share.value:.2f}" for s, share in kept.items())
-        lines.append(f"{one.label}: {percent(one.whole)} with all sources, and of that {words or 'nothing measured'}")
-    if not lines:
-        return "No recipe could be measured."
-    return f"How much two runs disagree when one source of randomness alone varies. {'; '.join(lines)}."
+        shares = {WORDS[s].removesuffix(" alone"): share.value for s, share in one.shares.items()}
+        alone = ", ".join(f"{name} {value:.2f}" for name, value in shares.items() if value is not None)
+        lines.append(
+            f"{one.label}: {percent(one.whole)} of the predictions flip between two runs of which all sources vary. "
+            f"So many times as many flip with one source alone: {alone or 'none was measured'}."
+        )
+    return " ".join(lines) or "No recipe could be measured."
 
 
 STUDY = Study(
