@@ -52,6 +52,13 @@ def test_long_names_may_break_and_others_stay_as_they_are():
     assert broken.replace("<wbr>", "") == "x" * 15 + "&lt;" * 20 + " rest"
 
 
+def test_names_and_numbers_are_not_parted_at_the_end_of_a_line():
+    assert _flow("Digits · MLP 32") == "Digits\u00a0· MLP\u00a032"
+    assert _flow("MNIST-1D · CNN") == '<span class="together">MNIST-1D</span>\u00a0· CNN'
+    assert _flow("MLP 100-100, so") == 'MLP\u00a0<span class="together">100-100</span>, so'
+    assert _flow("by 0.04 [0.036, 0.044] of") == 'by <span class="together">0.04 [0.036, 0.044]</span> of'
+
+
 @pytest.mark.parametrize(
     ("count", "few"), [(1, True), (2, True), (3, False), (4, True), (5, False), (6, False), (8, True)]
 )

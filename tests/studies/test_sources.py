@@ -125,8 +125,8 @@ def test_main_effects_that_come_with_training_contradict_the_claim() -> None:
 def test_the_headline_tells_what_is_divided_by_what() -> None:
     judgement = judged(late=(EVERYTHING - {"ulp"},))
     whole = next(e for e in judgement.estimates if (e.measure, e.at) == ("disagreement_share_by_source", "init"))
-    assert "of the predictions flip between two runs of which all sources vary. " in judgement.headline
-    assert f"So many times as many flip with one source alone: init {whole.estimate.value:.2f}, " in judgement.headline
+    assert "of the predictions flip between two runs when all sources vary. " in judgement.headline
+    assert f"One source alone flips this many times as many: init {whole.estimate.value:.2f}, " in judgement.headline
     assert ", one ULP 0.00, " in judgement.headline
     (chart, *_) = judgement.charts
     assert chart.y_label == "flips with one source ÷ flips with all"

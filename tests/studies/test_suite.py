@@ -153,8 +153,17 @@ def test_the_page_opens_with_the_claims(analysis, tmp_path):
     assert "Longer training is better" in table
     assert table.count("<svg") == 1, "the small picture of the study that has a chart"
     assert page.count('id="chart--own-steps--steps"') == 1
+    study = page[page.index('id="study-own-steps"') : page.index('id="study-sharing"')]
+    parts = ("Longer training is better", 'class="ruling overall', "The squares end at 9.", "<figure", "The rule.")
+    places = [study.index(part) for part in parts]
+    assert places == sorted(places), "asked, answered, found, shown, and then by which rule"
+    (ways,) = re.findall(r'class="ways">(.*?)</p>', study)
+    targets = re.findall(r'href="#([^"]+)"', ways)
+    assert targets[-1] == "verdict"
+    assert all(page.count(f'id="{target}"') == 1 for target in targets)
     text = (tmp_path / "report" / "report.md").read_text()
     assert "figures/chart--own-steps--steps.svg" in text
+    assert text.index("The squares end at 9.", text.index("### ")) < text.index("**The rule.**")
     assert (tmp_path / "report" / "tables" / "charts.csv").read_text().count("own-steps") == 2
 
 

@@ -21,14 +21,18 @@ from varbench.report.tables import ReadableTable, to_markdown
 
 _TOGETHER = re.compile(
     r"[-−+]?\d[\d.,]* (?:%|pp|nats|×)(?: 10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?(?: nats)?(?: \[[^\]<>&]{1,40}\])?"  # 9.1 % [8.9, 9.3]
+    r"|[-−+]?\d[\d.,]* \[[^\]<>&]{1,30}\]"  # 0.04 [0.036, 0.044]
     r"|\S+ [↑↓]|\(M = \d+\)(?: [↑↓])?|M = \d+"
+    r"|\b[A-Za-z]+-\d\w*|\b\d+(?:-\d+)+\b"  # MNIST-1D, 100-100
 )
+_NAME = re.compile(r" (?=· )|(?<=\b[A-Z]{3}) (?=\d)")  # Digits · MLP 32
 _LONG_WORD = re.compile(r"\S{31,}")
 _LONG_PART = re.compile(r".{1,15}")
 VERDICTS = {"supported": "✓", "contradicted": "✗", "inconclusive": "?"}
 MARKS = {True: "✓", False: "✗", None: "?"}
 OVERVIEW_TABLES = ("summary", "churn", "conditions", "recipes", "measures", "estimates", "unavailable", "provenance")
 STYLES = {True: "yes", False: "no", None: ""}
+CLAIMED = "; claimed: "
 HOLDS = {True: "holds", False: "does not hold", None: "not decided"}
 
 
@@ -127,7 +131,8 @@ def _flow(text: str) -> Markup:
 
     Words of more than 30 characters, names of conditions mostly, may break after each 15th.
     """
-    shown = _LONG_WORD.sub(lambda word: "\u200b".join(_LONG_PART.findall(word[0])), text)
+    joined = _NAME.sub("\u00a0", text)
+    shown = _LONG_WORD.sub(lambda word: "\u200b".join(_LONG_PART.findall(word[0])), joined)
     together = _TOGETHER.sub(r'<span class="together">\g<0></span>', str(escape(shown)))
     return Markup(together.replace("\u200b", "<wbr>"))
 
@@ -173,9 +178,12 @@ def _study(
     mine = [v for v in document.items("verdicts") if v.get("study") == study.get("study")]
     mine = sorted(mine, key=lambda verdict: verdict.get("condition") is not None)  # the overall verdict first
     rulings = [_ruling(document, verdict) for verdict in mine]
-    keys = ("claim", "citation", "rule", "meaning", "limits", "number", "headline", "revised")
+    keys = ("claim", "citation", "rule", "meaning", "limits", "headline", "revised")
+    number, _, limit = str(study.get("number") or "").partition(CLAIMED)
     return {
         **{key: str(study.get(key) or "") for key in keys},
+        "number": f"{number[:1].upper()}{number[1:]}",
+        "limit": f"{CLAIMED.lstrip('; ')}{limit}" if limit else "",
         "title": str(study.get("title") or study.get("study") or document.text("title")),
         "anchor": f"study-{file_stem(name)}",
         "rulings": rulings,

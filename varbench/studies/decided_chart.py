@@ -64,8 +64,12 @@ def _chart(judgement: Judgement, decided: Weighed, labels: Mapping[str, str]) ->
         series=(series("measured", rows),),
         reference=decided.threshold,
         reference_label=claimed or "threshold of the rule",
-        caption=f"{told}{'; ' if told and claimed else ''}{claimed}.",
+        caption=_sentence("; ".join(part for part in (told, claimed) if part)),
     )
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 def _recipe(words: str) -> str:

@@ -322,8 +322,8 @@ def _headline(found: Sequence[Found]) -> str:
         shares = {WORDS[s].removesuffix(" alone"): share.value for s, share in one.shares.items()}
         alone = ", ".join(f"{name} {value:.2f}" for name, value in shares.items() if value is not None)
         lines.append(
-            f"{one.label}: {percent(one.whole)} of the predictions flip between two runs of which all sources vary. "
-            f"So many times as many flip with one source alone: {alone or 'none was measured'}."
+            f"{one.label}: {percent(one.whole)} of the predictions flip between two runs when all sources vary. "
+            f"One source alone flips this many times as many: {alone or 'none was measured'}."
         )
     return " ".join(lines) or "No recipe could be measured."
 
