@@ -61,6 +61,8 @@ def test_the_unit_of_the_weights_changes_nothing(case):
 
 def test_one_run_has_its_own_scores_without_an_interval_and_nothing_between_runs():
     found = values("one run")
+    over_runs = [place for place, estimate in found.items() if estimate.low is not None and "runs" in estimate.method]
+    assert over_runs == []
     run = population(1)
     for name in ("accuracy", "loss", "brier", "ece"):
         assert found[name, None].value is not None

@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 
 from varbench.report.document import Document, Measure, file_stem
 from varbench.report.escape import Safe, markdown
+from varbench.report.few_runs import few_runs_sentence
 from varbench.report.figures.compact import without_style_sheet
 from varbench.report.links import CsvLink
 from varbench.report.overview import ordered_measures, verdict_label
@@ -85,6 +86,7 @@ def page_context(
         "studies": [_study(document, study, drawn, pictures or {}) for study in _studies(document)],
         "charts": charts,
         "tables": {name: tables.get(name) for name in OVERVIEW_TABLES},
+        "few_runs": few_runs_sentence(document),
         "sections": sections,
         "glossary": _glossary(document),
         "facts": facts(document),

@@ -145,7 +145,7 @@ def _sd(
 
 
 def _sampling_se(accuracy: float, n_examples: int) -> float:
-    return math.sqrt(max(0.0, accuracy * (1.0 - accuracy)) / n_examples)
+    return math.sqrt(accuracy * (1.0 - accuracy) / n_examples)
 
 
 def _excess(population: PopulationArrays, *, level: float, root: bool) -> Estimate:
