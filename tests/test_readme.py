@@ -39,6 +39,8 @@ def test_example(block: str, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout
+    if 'data="sign"' in block:
+        assert min(map(float, done.stdout.strip("[]\n").split())) > 0.9, "what the example trains has learned"
     if "varbench.analyze" in block:
         assert (tmp_path / "reports" / "trees" / "index.html").exists()
     if "STUDY = Study(" in block:
