@@ -32,8 +32,14 @@ def _no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def other(recipe_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return trained(recipe_file, tmp_path_factory.mktemp("other") / "sgd", optimizer="sgd", lr=0.1)
+def slow(recipe_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained(recipe_file, tmp_path_factory.mktemp("slow") / "runs", lr=3e-3)
+
+
+@pytest.fixture(scope="module")
+def fast(recipe_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another number of the recipe alone: both, and `finished`, train in the same program."""
+    return trained(recipe_file, tmp_path_factory.mktemp("fast") / "runs", lr=3e-2)
 
 
 def compared(out: Path, *words: object) -> dict[str, Any]:
@@ -50,11 +56,11 @@ def measured(rundir: Path, names: tuple[str, ...]) -> dict[Any, Any]:
     return {(name, at): estimate for name, at, estimate in estimates(arrays, names=names, key=KEY)}
 
 
-def test_named_measures_of_the_networks_have_differences(finished: Path, other: Path, tmp_path: Path, capsys) -> None:
+def test_named_measures_of_the_networks_have_differences(fast: Path, slow: Path, tmp_path: Path, capsys) -> None:
     names = (*LAYERS, *PATHS)
     words = [word for name in names for word in ("--measure", name)]
-    document = compared(tmp_path / "report", other, finished, *words)
-    before, after = measured(other, names), measured(finished, names)
+    document = compared(tmp_path / "report", slow, fast, *words)
+    before, after = measured(slow, names), measured(fast, names)
     rows = {(row["measure"], row["at"]): row for row in document["comparisons"]}
     assert set(rows) == set(before) == set(after)
     assert {name for name, _ in rows} == set(names)
@@ -70,9 +76,9 @@ def test_named_measures_of_the_networks_have_differences(finished: Path, other: 
 
 
 def test_what_takes_seconds_is_measured_unasked_and_the_rest_is_named(
-    finished: Path, other: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    fast: Path, slow: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    document = compared(tmp_path / "report", other / "digits-mlp", finished / "digits-mlp")
+    document = compared(tmp_path / "report", slow / "digits-mlp", fast / "digits-mlp")
     there = {row["measure"] for row in document["comparisons"]}
     assert {"accuracy", "cka", "procrustes_distance", "attribution_cosine", "loss_barrier", "error_barrier"} <= there
     reasons = {(entry["condition"], entry["measure"]): entry["reason"] for entry in document["unavailable"]}
@@ -91,24 +97,24 @@ def test_what_takes_seconds_is_measured_unasked_and_the_rest_is_named(
     [("MOST_FLOPS", 0.0, "of networks and data of this size"), ("MOST_POPULATIONS", 0, "for each of 1 populations")],
 )
 def test_what_would_take_long_is_left_to_who_asks(
-    name: str, value: float, reason: str, finished: Path, other: Path, tmp_path: Path, monkeypatch
+    name: str, value: float, reason: str, fast: Path, slow: Path, tmp_path: Path, monkeypatch
 ) -> None:
     monkeypatch.setattr(probed, name, value)
-    document = compared(tmp_path / "unasked", other, finished / "digits-mlp", "--population", "digits-mlp")
+    document = compared(tmp_path / "unasked", slow, fast / "digits-mlp", "--population", "digits-mlp")
     assert "cka" not in {row["measure"] for row in document["comparisons"]}
     found = {entry["measure"]: entry["reason"] for entry in document["unavailable"]}
     assert reason in found["cka"]
     assert set(found) == set(probed.NETWORK_MEASURES)
-    asked = compared(tmp_path / "asked", other, finished, "--measure", "cka")
+    asked = compared(tmp_path / "asked", slow, fast, "--measure", "cka")
     assert {row["at"] for row in asked["comparisons"]} == {"hidden/0", "logits"}
 
 
 def test_other_data_than_the_runs_were_trained_on_are_a_reason(
-    finished: Path, other: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fast: Path, slow: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changed = dataclasses.replace(load("digits"), x_train=load("digits").x_train[::-1])
     monkeypatch.setattr("varbench.data.load", lambda name: changed)
-    document = compared(tmp_path / "report", other, finished, "--measure", "cka", "--measure", "accuracy")
+    document = compared(tmp_path / "report", slow, fast, "--measure", "cka", "--measure", "accuracy")
     (row,) = (row for row in document["comparisons"] if row["measure"] == "cka")
     assert row["difference"] is None
     assert "no longer the one that the runs were trained on" in row["reason"]
