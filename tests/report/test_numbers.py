@@ -173,3 +173,8 @@ def test_an_interval_of_another_level_says_so():
     assert Quantity(0.0553, 0.0476, 0.066, "nats", level=0.9).text == "0.0553 nats [0.0476, 0.0660 at 90 %]"
     assert Quantity(0.0553, 0.0476, 0.066, "nats", level=0.95).text == "0.0553 nats [0.0476, 0.0660]"
     assert Quantity(0.5, 0.5, 0.5, level=0.9).text == "0.500 (no spread)"
+
+
+def test_the_level_of_an_interval_has_four_digits_at_most():
+    assert Quantity(1.0, 0.5, 1.5, level=0.9833333333).interval_text == "[0.5, 1.5 at 98.33 %]"
+    assert Quantity(1.0, 0.5, 1.5, level=0.9).interval_text == "[0.5, 1.5 at 90 %]"

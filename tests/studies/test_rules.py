@@ -243,6 +243,7 @@ def test_a_level_other_than_the_usual_one_is_named():
     estimate = replace(interval(0.055, 0.005), level=0.9)
     assert told(estimate, digits=3, unit="nats") == "0.055 nats [0.050, 0.060 at 90 %]"
     assert briefly(estimate) == "0.055 [0.050, 0.060 at 90 %]"
+    assert told(replace(estimate, level=1 - 0.05 / 3), digits=3) == "0.055 [0.050, 0.060 at 98.33 %]"
 
 
 def test_a_short_number_is_told_apart_from_its_interval_and_from_one():

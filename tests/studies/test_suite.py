@@ -129,6 +129,7 @@ def test_what_studies_share_is_trained_once_and_measured_for_both(out, analysis)
     assert all(entry["conditions"] == ["own-short", "own-long"] for entry in analysis["studies"])
     assert analysis["name"] == "suite"
     assert analysis["headline"].startswith("Of 2 claims about training, ")
+    assert re.match(r"[^.]* \d (is|are) (supported|contradicted|inconclusive)[,.]", analysis["headline"])
 
 
 def test_the_analysis_says_which_code_judged(analysis):
@@ -157,6 +158,10 @@ def test_the_page_opens_with_the_claims(analysis, tmp_path):
     parts = ("Longer training is better", 'class="ruling overall', "The squares end at 9.", "<figure", "The rule.")
     places = [study.index(part) for part in parts]
     assert places == sorted(places), "asked, answered, found, shown, and then by which rule"
+    glossary = page[page.index('class="glossary"') :]
+    own = r"Accuracy of the long training less that of the short one\. \(Study: [^<]+\.\)</dd>"
+    assert re.search(own, glossary), "of one study only"
+    assert "Fraction of test examples that a run gets right, averaged over runs.</dd>" in glossary, "of any study"
     (ways,) = re.findall(r'class="ways">(.*?)</p>', study)
     targets = re.findall(r'href="#([^"]+)"', ways)
     assert targets[-1] == "verdict"

@@ -95,7 +95,7 @@ class Quantity:
         if self.low == self.value == self.high:
             return "(no spread)"
         _, low, high = _write(self)
-        level = "" if self.level in (None, USUAL_LEVEL) else f" at {100 * (self.level or 0):g} %"
+        level = "" if self.level in (None, USUAL_LEVEL) else f" at {100 * (self.level or 0):.4g} %"
         return f"[{low}, {high}{level}]"
 
 

@@ -257,7 +257,7 @@ def methods_sentence(document: Document, rows: Iterable[EstimateRow]) -> str:
 def _how(row: EstimateRow) -> str:
     if row.quantity.low is None and row.quantity.high is None:
         return "none"
-    level = "" if row.level is None else f"{100 * row.level:g} % "
+    level = "" if row.level is None else f"{100 * row.level:.4g} % "
     told = row.resampled in ("", "none") or row.resampled in row.method
     over = "" if told else f" over {row.resampled}"
     return f"{level}{row.method or 'method not recorded'}{over}"

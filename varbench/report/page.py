@@ -18,7 +18,7 @@ from varbench.report.links import CsvLink
 from varbench.report.overview import ordered_measures, verdict_label
 from varbench.report.provenance import bibtex, facts, given, judged_by
 from varbench.report.sections import Block, DrawnPanel, Section
-from varbench.report.tables import ReadableTable, to_markdown
+from varbench.report.tables import FEW_ROWS, ReadableTable, to_markdown
 
 _TOGETHER = re.compile(
     r"[-−+]?\d[\d.,]* (?:%|pp|nats|×)(?: 10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?(?: nats)?(?: \[[^\]<>&]{1,40}\])?"  # 9.1 % [8.9, 9.3]
@@ -88,6 +88,7 @@ def page_context(
         "tables": {name: tables.get(name) for name in OVERVIEW_TABLES},
         "few_runs": few_runs_sentence(document),
         "sections": sections,
+        "few_rows": FEW_ROWS,
         "glossary": _glossary(document),
         "facts": facts(document),
         "given": given(document),
@@ -229,8 +230,12 @@ def _pair(entry: Any) -> tuple[str, str]:
     return parts[0] if parts else "", " ".join(parts[1:])
 
 
-def _glossary(document: Document) -> list[Measure]:
-    """The measures that were made, not those that are only said to be missing."""
+def _glossary(document: Document) -> list[tuple[Measure, str]]:
+    """The measures that were made, not those that are only said to be missing; those that only a study has, with it."""
     made = {row.measure for row in document.estimates}
+    studies = document.items("studies")
+    own = {
+        str(name): str(s.get("title") or "") for s in studies if len(studies) > 1 for name in s.get("measures") or ()
+    }
     names = [name for name in ordered_measures(document.fields.get("measures") or {}) if name in made]
-    return [m for m in map(document.measure, names) if m.meaning]
+    return [(document.measure(name), own.get(name, "")) for name in names if document.measure(name).meaning]

@@ -147,8 +147,9 @@ def _suite_headline(judgements: Mapping[str, Judgement]) -> str:
     """How many claims hold, and what the first study found."""
     words = [judgement.verdicts[-1].verdict for judgement in judgements.values()]
     counts = [f"{words.count(word)} {word}" for word in ("supported", "contradicted", "inconclusive") if word in words]
+    number, _, rest = ", ".join(counts).partition(" ")
     first = next(iter(judgements.values())).headline
-    return f"Of {len(words)} claims about training, {', '.join(counts)}. {first}"
+    return f"Of {len(words)} claims about training, {number} {'is' if number == '1' else 'are'} {rest}. {first}"
 
 
 def population_arrays(
@@ -290,6 +291,7 @@ def _study_part(
         "headline": judgement.headline,
         "number": judgement.number,
         "revised": study.revised,
+        "measures": sorted(study.measures),
         "conditions": [plan.name for plan in plans],
         "identical": together_told(identical),
         "varied": together_told([(plan.label, [varied_in(plan.design)]) for plan in told]),

@@ -117,7 +117,7 @@ def _with_interval(value: str, ends: Sequence[str], estimate: Estimate) -> str:
     """A number as written with its interval as written, and the level of that where it is none of 95 %."""
     if len(ends) < 2:
         return value
-    level = "" if estimate.level == LEVEL else f" at {100 * estimate.level:g} %"
+    level = "" if estimate.level == LEVEL else f" at {100 * estimate.level:.4g} %"
     return f"{value} [{ends[0]}, {ends[1]}{level}]"
 
 

@@ -82,15 +82,16 @@ def _panel(document: Document, name: str, anchors: list[Mapping[str, Any]]) -> P
         published, tolerance = anchor.get("published"), anchor.get("tolerance")
         points = [Point(ours, BLUE, "o")]
         band = None
-        text = ours.text
+        text = told = ours.text
         if published is not None:
             points.append(Point(Quantity(published, unit=measure.unit), VERMILION, "D", hollow=True))
-            text = f"{ours.text}, published {number(published, measure.unit)}"
+            text = f"{ours.value_text}, published {number(published, measure.unit)}"
+            told = f"{ours.text}, published {number(published, measure.unit)}"
         if published is not None and tolerance is not None:
             band = (published - tolerance, published + tolerance)
         label = document.label(anchor.get("condition"))
         tracks.append(Track(label, text, tuple(points), band=band))
-        said.append(f"{label}: {text}")
+        said.append(f"{label}: {told}")
     figure = track_figure(measure.label, tracks, unit=measure.unit)
     gaps = [
         f"{document.label(a.get('condition'))} {difference(_gap(a), measure.unit)}"

@@ -129,7 +129,7 @@ def _panel(chart: Mapping[str, Any]) -> Panel:
 
 def _levels(chart: Mapping[str, Any], drawn: list[Drawn]) -> str:
     """Levels of the intervals other than 95 %, unless the text of every row has them."""
-    unusual = sorted({f"{100 * s.level:g} %" for s in drawn if s.level not in (None, USUAL_LEVEL)})
+    unusual = sorted({f"{100 * s.level:.4g} %" for s in drawn if s.level not in (None, USUAL_LEVEL)})
     told = chart.get("kind") == "rows" and len(drawn) == 1
     return f"; intervals at {', '.join(unusual)}" if unusual and not told else ""
 

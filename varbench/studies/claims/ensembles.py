@@ -245,7 +245,7 @@ STUDY = Study(
         "2022, arXiv 2209.04836; Wortsman et al. 2022, arXiv 2203.05482"
     ),
     rule=(
-        f"The rule looks at averages of M = {MEMBERS} runs (or the largest smaller power of 2 for which there are "
+        f"It looks at averages of M = {MEMBERS} runs (or the largest smaller power of 2 for which there are "
         "intervals). For each recipe, with whole 95 % intervals over runs: (1) Two ensembles without a run in common "
         "disagree less than two single runs: the difference lies below 0. (2) An ensemble is no less accurate than its "
         f"members on average: the difference lies above −{100 * LOST:g} pp. (3) One network with the average of the "
