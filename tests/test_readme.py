@@ -46,7 +46,7 @@ def test_example(block: str, tmp_path: Path) -> None:
     if "STUDY = Study(" in block:
         page = (tmp_path / "reports" / "mine" / "index.html").read_text()
         assert "Two runs disagree on" in page
-        assert "What decided: fewer flips" in page, "drawn, as no chart of the study shows it"
+        assert "Fewer flips" in page, "drawn, as no chart of the study shows it"
     if "write_report" in block:
         assert (tmp_path / "reports" / "demo" / "index.html").exists()
 

@@ -56,6 +56,7 @@ def test_names_and_numbers_are_not_parted_at_the_end_of_a_line():
     assert _flow("Digits · MLP 32") == "Digits\u00a0· MLP\u00a032"
     assert _flow("MNIST-1D · CNN") == '<span class="together">MNIST-1D</span>\u00a0· CNN'
     assert _flow("MLP 100-100, so") == 'MLP\u00a0<span class="together">100-100</span>, so'
+    assert _flow("arXiv 2103.04514") == "arXiv\u00a02103.04514"
     assert _flow("by 0.04 [0.036, 0.044] of") == 'by <span class="together">0.04 [0.036, 0.044]</span> of'
 
 

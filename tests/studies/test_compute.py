@@ -91,7 +91,7 @@ def test_one_narrow_failure_among_the_numbers_decides_nothing() -> None:
     assert parts["width: no less reliance"].weighed[0].holds is False
     assert parts["width: no less reliance"].holds is None
     assert judgement.verdicts[-1].verdict == "inconclusive"
-    assert judgement.number.startswith("−6.5 pp [−8.0, −5.0] of reliance on a shortcut with 8 times the width")
+    assert judgement.number.startswith("reliance on a shortcut changes by −6.5 pp [−8.0, −5.0] with 8 times the width")
     assert judgement.number.endswith("claimed: above −5 pp")
 
 

@@ -37,7 +37,7 @@ def test_the_deciding_number_is_drawn_for_all_recipes() -> None:
     assert (line.x, line.y) == (("MLP", "Case one"), (0.5, -0.5))
     assert (line.low, line.high) == (pytest.approx((0.49, -0.51)), pytest.approx((0.51, -0.49)))
     assert (drawn.reference, drawn.reference_label, drawn.unit) == (0.0, "claimed: above 0 pp", "pp")
-    assert (drawn.title, drawn.y_label) == ("What decided: second", "claimed: above 0 pp (the tick)")
+    assert (drawn.title, drawn.y_label) == ("Second", "what decided; claimed: above 0 pp (the tick)")
     assert drawn.caption == "0.5 measured (MLP); -0.5 measured (MLP); claimed: above 0 pp."
     assert shows(drawn, interval(-0.5))
 

@@ -42,7 +42,7 @@ def test_calm_ensembles_and_failing_averages_of_weights_support_the_claim():
     assert all(holds(verdict).values())
     own = {(n.measure, n.at): n.estimate.value for n in judgement.estimates}
     assert own == {(CALMED, 8): pytest.approx(-0.15), (AVERAGED, 8): pytest.approx(-0.5)}
-    assert judgement.number == "4.0 pp [3.0, 5.0] accuracy with ensembles of 8 (Case); claimed: above −0.5 pp"
+    assert judgement.number == "ensembles of 8 change accuracy by 4.0 pp [3.0, 5.0] (Case); claimed: above −0.5 pp"
     assert "the disagreement of two trainings from 30.0 to 15.0 % (Case, 8 runs)" in judgement.headline
     assert "Averaging their weights takes the accuracy from 70 to 20 % (Case, 8 runs)." in judgement.headline
     disagreement, accuracy, weights = judgement.charts
@@ -85,7 +85,7 @@ def test_one_narrow_failure_among_the_numbers_decides_nothing():
     assert verdict.parts[2].weighed[0].holds is False
     assert holds(verdict)["weights do not average"] is None
     assert verdict.verdict == "inconclusive"
-    assert "accuracy with the weights of 8 runs averaged" in judgement.number
+    assert "averaging the weights of 8 runs changes accuracy by" in judgement.number
 
 
 def test_the_largest_number_of_members_with_all_intervals_decides():

@@ -111,7 +111,8 @@ def test_the_slope_is_held_against_the_spread_of_the_logits() -> None:
     judgement = judged({**FOLLOWED, "decay-high": {"norm": 50.0, "slope": 0.5, "scale": 0.25}})
     found = {named.measure: named.estimate.value for named in judgement.estimates}
     assert found["hyper_relative"] == pytest.approx(4 * found["hyper_slope"], rel=1e-6)
-    assert judgement.number.endswith("slope over spread of logits (Digits · MLP 32); claimed: below 1")
+    assert "slope over spread of logits changes by a factor of 2" in judgement.number
+    assert judgement.number.endswith(" (Digits · MLP 32); claimed: below 1")
 
 
 def test_the_sharpness_is_shown_and_not_judged() -> None:

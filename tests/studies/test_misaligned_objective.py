@@ -97,7 +97,7 @@ def test_one_narrow_failure_among_the_numbers_decides_nothing():
     assert parts["the truth falls behind"].weighed[0].holds is False
     assert parts["the truth falls behind"].holds is None
     assert judgement.verdicts[-1].verdict == "inconclusive"
-    assert "of gap between proxy and true score" in judgement.number
+    assert "the gap between proxy and true score changes by" in judgement.number
 
 
 def test_a_gap_that_grows_is_enough_without_a_fall():

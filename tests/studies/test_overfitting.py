@@ -119,9 +119,9 @@ def test_the_table_has_the_number_that_decided_with_what_was_claimed() -> None:
     assert judged(fitted=0.3).number.endswith(
         "of labels that are all wrong are fitted (Digits · MLP 32); claimed: above 50 %"
     )
-    assert (
-        "right on the test after wrong labels only (Digits · MLP 32); claimed: below 12 %" in judged(right=0.3).number
-    )
+    number = judged(right=0.3).number
+    assert number.startswith("trained on wrong labels only, runs are right on 30.")
+    assert number.endswith("of the test examples (Digits · MLP 32); claimed: below 12 %")
 
 
 @pytest.mark.parametrize(("fitted", "verdict"), [(0.495, "inconclusive"), (0.485, "contradicted")])

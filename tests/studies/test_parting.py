@@ -16,7 +16,7 @@ def runs(mean: float, spread: float, *, count: int = 16, examples: int = 400, se
 
 
 def part(first: np.ndarray, second: np.ndarray):
-    return parting("parted", first, second, words="here", text="by something")
+    return parting("parted", first, second, words="here", label="Case", text="by something")
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ def test_one_narrow_failure_among_the_numbers_decides_nothing():
     (part,) = [p for p in judgement.verdicts[0].parts if p.name == "disagreement rises with the noise"]
     assert part.weighed[0].holds is False
     assert part.holds is None
-    assert "disagreement by noise of 0.25 SD instead of 0" in judgement.number
+    assert "times as much with noise of 0.25 SD, not 0" in judgement.number
 
 
 @pytest.mark.parametrize("setting", [{"runs": 1}, {"diverged": RUNS}, {"diverged": RUNS - 1}, {"runs": 2}])

@@ -26,7 +26,7 @@ _TOGETHER = re.compile(
     r"|\S+ [↑↓]|\(M = \d+\)(?: [↑↓])?|M = \d+"
     r"|\b[A-Za-z]+-\d\w*|\b\d+(?:-\d+)+\b"  # MNIST-1D, 100-100
 )
-_NAME = re.compile(r" (?=· )|(?<=\b[A-Z]{3}) (?=\d)")  # Digits · MLP 32
+_NAME = re.compile(r" (?=· )|(?<=\b[A-Z]{3}) (?=\d)|(?<=\barXiv) (?=\d)")  # Digits · MLP 32, arXiv 2103.04514
 _LONG_WORD = re.compile(r"\S{31,}")
 _LONG_PART = re.compile(r".{1,15}")
 VERDICTS = {"supported": "✓", "contradicted": "✗", "inconclusive": "?"}
@@ -34,6 +34,12 @@ MARKS = {True: "✓", False: "✗", None: "?"}
 OVERVIEW_TABLES = ("summary", "churn", "conditions", "recipes", "measures", "estimates", "unavailable", "provenance")
 STYLES = {True: "yes", False: "no", None: ""}
 CLAIMED = "; claimed: "
+CLAIMS = (
+    "Every claim with its verdict, by a rule that was written before (revised: changed after a first look at results, "
+    "as the limits of the study say). The number is the one that decided: in brackets its interval, at 95 % where no "
+    "other level is named, and the recipe on which it was measured; then where the whole interval would have to lie to "
+    "support the claim."
+)
 HOLDS = {True: "holds", False: "does not hold", None: "not decided"}
 
 
@@ -85,6 +91,7 @@ def page_context(
         "headline": document.text("headline"),
         "studies": [_study(document, study, drawn, pictures or {}) for study in _studies(document)],
         "charts": charts,
+        "claims_reading": f"{CLAIMS} {charts.reading}" if charts else CLAIMS,
         "tables": {name: tables.get(name) for name in OVERVIEW_TABLES},
         "few_runs": few_runs_sentence(document),
         "sections": sections,

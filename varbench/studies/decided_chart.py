@@ -56,9 +56,9 @@ def _chart(judgement: Judgement, decided: Weighed, labels: Mapping[str, str]) ->
     told = "; ".join(w.words for w in found.values() if w.words)
     return Chart(
         name="decided",
-        title=f"What decided: {name}",
+        title=f"{name[:1].upper()}{name[1:]}",
         x_label="",
-        y_label=f"{claimed} (the tick)" if claimed else "the tick is the threshold of the rule",
+        y_label=f"what decided; {claimed or 'threshold of the rule'} (the tick)",
         unit=decided.drawn_unit,
         kind="rows",
         series=(series("measured", rows),),

@@ -28,7 +28,7 @@ def spread_change(first: Bool[np.ndarray, "R E"], second: Bool[np.ndarray, "R F"
 
 
 def parting(
-    name: str, first: Bool[np.ndarray, "R E"], second: Bool[np.ndarray, "R F"], *, words: str, text: str
+    name: str, first: Bool[np.ndarray, "R E"], second: Bool[np.ndarray, "R F"], *, words: str, label: str, text: str
 ) -> Part:
     """Whether runs lie further apart in the second condition.
 
@@ -36,13 +36,16 @@ def parting(
         name: Of the part.
         first: Which run is right on which example, of the runs that finished.
         second: The same runs in the other condition.
-        words: What follows the number in the table of claims.
+        words: What makes the second condition, as the table of claims has it.
+        label: The recipe.
         text: What follows the number in a sentence, without a final stop.
     """
     change = spread_change(first, second)
     added = signed_root(change)
     number = told(added, scale=100, digits=2, unit="pp")
-    weighed = Weighed(change, "above", 0.0, f"{number} of spread over runs {words}", "0 pp", as_told=added)
+    weighed = Weighed(
+        change, "above", 0.0, f"{words} changes the spread of accuracy by {number} ({label})", "0 pp", as_told=added
+    )
     text = f"{number} of spread over runs (SD of the true accuracy; negative where it falls) are added {text}."
     if weighed.holds is False and _room(second) < _room(first):
         less = "Accuracies have less room there, so that this tells nothing."

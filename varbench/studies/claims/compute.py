@@ -167,7 +167,7 @@ def _parts(label: str, effects: Mapping[str, Estimate]) -> list[Part]:
         parts += [
             weigh(
                 f"{what}: lower training loss",
-                Weighed(loss, "below", 0.0, f"{lower} of training loss with {words} ({label})", "0 nats"),
+                Weighed(loss, "below", 0.0, f"training loss changes by {lower} with {words} ({label})", "0 nats"),
                 f"With {words}, training loss changes by {lower}.",
             ),
             weigh(
@@ -176,7 +176,7 @@ def _parts(label: str, effects: Mapping[str, Estimate]) -> list[Part]:
                     reliance,
                     "above",
                     -MARGIN,
-                    f"{relied} of reliance on a shortcut with {words} ({label})",
+                    f"reliance on a shortcut changes by {relied} with {words} ({label})",
                     f"−{100 * MARGIN:g} pp",
                 ),
                 f"With {words}, reliance on the shortcut changes by {relied}.",
@@ -187,7 +187,7 @@ def _parts(label: str, effects: Mapping[str, Estimate]) -> list[Part]:
                     shifted,
                     "below",
                     MARGIN,
-                    f"{better} of accuracy under noise with {words} ({label})",
+                    f"accuracy under noise changes by {better} with {words} ({label})",
                     f"{100 * MARGIN:g} pp",
                 ),
                 f"With {words}, accuracy under noise changes by {better}.",

@@ -66,8 +66,8 @@ def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) 
 def _parts(e: Evidence) -> tuple[Part, ...]:
     size = members(e)
     change, gain, average = calmed(e), of_size(e, "ensemble_gain", size), averaged(e)
-    disagree = f"{_points(change)} disagreement with ensembles of {size} instead of single runs ({e.plan.label})"
-    lost = f"{_points(average)} accuracy with the weights of {size} runs averaged ({e.plan.label})"
+    disagree = f"ensembles of {size} instead of single runs change disagreement by {_points(change)} ({e.plan.label})"
+    lost = f"averaging the weights of {size} runs changes accuracy by {_points(average)} ({e.plan.label})"
     return (
         weigh(
             "ensembles disagree less",
@@ -82,7 +82,7 @@ def _parts(e: Evidence) -> tuple[Part, ...]:
                 gain,
                 "above",
                 -LOST,
-                f"{_points(gain)} accuracy with ensembles of {size} ({e.plan.label})",
+                f"ensembles of {size} change accuracy by {_points(gain)} ({e.plan.label})",
                 f"−{100 * LOST:g} pp",
             ),
             f"The accuracy of an ensemble of {size} differs from the mean accuracy of its members by {_points(gain)}.",

@@ -165,7 +165,7 @@ def _parts(group: Mapping[str, Evidence], effects: Measured) -> tuple[Part, ...]
     parts = []
     for row, name in PREDICTIONS.items():
         effect, size = EFFECTS[row], told(effects[row], digits=2)
-        words = f"× {size}: {effect[0].lower() + effect[1:]} ({label})"
+        words = f"{effect[0].lower() + effect[1:]} changes by a factor of {size} ({label})"
         weighed = Weighed(effects[row], "below" if row in DOWN else "above", 1.0, words, "1", ratio=True)
         parts.append(weigh(name, weighed, f"{effect} changes by a factor of {size}."))
     start = group["init"].get("disagreement")

@@ -193,12 +193,18 @@ def _parts(label: str, effects: Mapping[str, Estimate]) -> list[Part]:
     return [
         weigh(
             "the proxy score rises",
-            Weighed(rise, "above", 0.0, f"{_pp(rise)} of the proxy score {more} ({label})", "0 pp"),
+            Weighed(rise, "above", 0.0, f"the proxy score changes by {_pp(rise)} {more} ({label})", "0 pp"),
             f"Trained on the proxy, its score changes by {_pp(rise)} {more}.",
         ),
         weigh(
             "the truth falls behind",
-            Weighed(gap, "above", 0.0, f"{_pp(gap)} of gap between proxy and true score {more} ({label})", "0 pp"),
+            Weighed(
+                gap,
+                "above",
+                0.0,
+                f"the gap between proxy and true score changes by {_pp(gap)} {more} ({label})",
+                "0 pp",
+            ),
             f"The gap between proxy and true score changes by {_pp(gap)} {more}; "
             f"from its best to the end the true score changes by {_pp(fall)}.",
         ),
@@ -209,14 +215,14 @@ def _parts(label: str, effects: Mapping[str, Estimate]) -> list[Part]:
                     control[0],
                     "below",
                     MARGIN,
-                    f"{_pp(control[0])} of the same gap, trained on true labels ({label})",
+                    f"trained on true labels, the same gap changes by {_pp(control[0])} ({label})",
                     f"{100 * MARGIN:g} pp",
                 ),
                 Weighed(
                     control[1],
                     "above",
                     -MARGIN,
-                    f"{_pp(control[1])} of the true score from its best, trained on true labels ({label})",
+                    f"trained on true labels, the true score changes by {_pp(control[1])} from its best ({label})",
                     f"−{100 * MARGIN:g} pp",
                 ),
             ),

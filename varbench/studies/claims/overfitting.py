@@ -204,7 +204,7 @@ def _parts(label: str, ends: Mapping[str, Mapping[str, Estimate]], *, chance: fl
                 right,
                 "below",
                 limit,
-                f"{percent(right)} right on the test after wrong labels only ({label})",
+                f"trained on wrong labels only, runs are right on {percent(right)} of the test examples ({label})",
                 f"{100 * limit:g} %",
             ),
             f"Runs trained on wrong labels are right for {percent(right)} of the test examples (less than "

@@ -172,13 +172,13 @@ def _parts(label: str, lineages: Lineages, effects: Mapping[str, Estimate]) -> l
     return [
         weigh(
             "accuracy falls",
-            Weighed(fell, "below", 0.0, f"{told(fell, scale=100, unit='pp')} accuracy {instead}", "0 pp"),
+            Weighed(fell, "below", 0.0, f"accuracy changes by {told(fell, scale=100, unit='pp')} {instead}", "0 pp"),
             f"Generation {last} is right on {percent(accuracy['own'][last])} of the test examples with own labels, on "
             f"{percent(accuracy['true'][last])} with true ones: a change of {told(fell, scale=100, unit='pp')}.{few}",
         ),
         weigh(
             "diversity falls",
-            Weighed(narrowed, "below", 0.0, f"{fewer} classes in use {instead}", "0"),
+            Weighed(narrowed, "below", 0.0, f"the number of classes in use changes by {fewer} {instead}", "0"),
             f"Its predictions use {told(classes['own'][last], digits=2)} classes with own labels, "
             f"{told(classes['true'][last], digits=2)} with true ones: a change of {fewer}.",
         ),
@@ -188,7 +188,7 @@ def _parts(label: str, lineages: Lineages, effects: Mapping[str, Estimate]) -> l
                 ratio,
                 "above",
                 1.0,
-                f"× {told(ratio, digits=2)}: disagreement of lineages {instead}",
+                f"lineages disagree {told(ratio, digits=2)} times as much {instead}",
                 "1",
                 ratio=True,
             ),
@@ -198,7 +198,13 @@ def _parts(label: str, lineages: Lineages, effects: Mapping[str, Estimate]) -> l
         ),
         weigh(
             "each drifts from its start",
-            Weighed(further, "above", 0.0, f"{more} of predictions moved since generation 0 {instead}", "0 pp"),
+            Weighed(
+                further,
+                "above",
+                0.0,
+                f"the share of predictions moved since generation 0 changes by {more} {instead}",
+                "0 pp",
+            ),
             f"Since generation 0, {percent(moved['own'][last])} of the predictions have changed with own labels, "
             f"{percent(moved['true'][last])} with true ones: a difference of {more}. The last retraining alone changes "
             f"{percent(churn['own'][last])} and {percent(churn['true'][last])}.",

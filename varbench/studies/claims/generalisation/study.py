@@ -99,7 +99,7 @@ def _memory(label: str, group: Group) -> Part:
         f"With {wide.plan.description}, training accuracy on the noisy labels is {fitted_share}; test accuracy is "
         f"{told(gap, scale=100, unit='pp')} lower."
     )
-    words = f"{told(gap, scale=100, unit='pp')} from training to test accuracy ({label})"
+    words = f"test accuracy lies {told(gap, scale=100, unit='pp')} below training accuracy ({label})"
     numbers = (
         Weighed(
             memory, "above", MEMORIZED, f"{fitted_share} of noisy labels fitted ({label})", f"{100 * MEMORIZED:g} %"
@@ -124,7 +124,7 @@ def _regularized(label: str, group: Group) -> Iterator[Part]:
             f"{told(cost, scale=100, unit='pp')}."
         )
         helped, seen = (
-            f"{told(e, scale=100, unit='pp')} of {what} accuracy by {meaning} ({label})"
+            f"{meaning} changes {what} accuracy by {told(e, scale=100, unit='pp')} ({label})"
             for what, e in (("test", gain), ("training", cost))
         )
         numbers = (
@@ -157,7 +157,7 @@ def _smaller(label: str, group: Group) -> Part:
             q,
             "above",
             0.0,
-            f"{told(q, scale=100, unit='pp')} of test accuracy: {e.plan.description} instead of {wide} ({label})",
+            f"{e.plan.description}, not {wide}: test accuracy changes by {told(q, scale=100, unit='pp')} ({label})",
             "0 pp",
         )
         for e, q in rows
@@ -179,7 +179,7 @@ def _ranks(label: str, group: Group) -> Part:
     text = (
         f"Over {len(there)} recipes, Kendall's rank correlation of training and test accuracy is {told(tau, digits=2)}."
     )
-    words = f"{told(tau, digits=2)} rank correlation of training and test accuracy ({label})"
+    words = f"over recipes, training and test accuracy have a rank correlation of {told(tau, digits=2)} ({label})"
     return weigh("training accuracy ranks recipes badly", Weighed(tau, "below", RANKED, words, f"{RANKED:g}"), text)
 
 

@@ -188,7 +188,13 @@ def _parts(label: str, group: Group, found: Found) -> list[Part]:
         weigh(
             "bad points curve down",
             (
-                Weighed(saddle, "above", 0.0, f"{more} more negative curvature at high loss ({label})", "0 pp"),
+                Weighed(
+                    saddle,
+                    "above",
+                    0.0,
+                    f"at high loss the share of negative curvature is {more} larger ({label})",
+                    "0 pp",
+                ),
                 Weighed(lowest, "below", 0.0, f"λ_min {told(lowest, digits=2)} at high loss ({label})", "0"),
             ),
             "While the training loss is above half of its initial value, the share of negative curvature is "
@@ -197,13 +203,19 @@ def _parts(label: str, group: Group, found: Found) -> list[Part]:
         weigh(
             "flat stretches are slow",
             Weighed(
-                rank, "above", 0.0, f"{told(rank, digits=2)} rank correlation of gradient and progress ({label})", "0"
+                rank,
+                "above",
+                0.0,
+                f"along a run, gradient and progress correlate by {told(rank, digits=2)} ({label})",
+                "0",
             ),
             f"Along a run, the rank correlation of gradient norm and loss lost per step is {told(rank, digits=2)}.",
         ),
         weigh(
             "sharper recipes generalize worse",
-            Weighed(between, "above", 0.0, f"{ranked} rank correlation of sharpness and test loss ({label})", "0"),
+            Weighed(
+                between, "above", 0.0, f"over recipes, sharpness and test loss correlate by {ranked} ({label})", "0"
+            ),
             f"Over {between.n_runs} recipes, the rank correlation of sharpness and test loss is {ranked}; over the "
             f"runs of a recipe it is {told(within, digits=2)}. The same function with its layers scaled "
             "against each other "
@@ -212,12 +224,12 @@ def _parts(label: str, group: Group, found: Found) -> list[Part]:
         weigh(
             "full batches end sharper and worse",
             (
-                Weighed(batch, "above", 1.0, f"× {sharper}: sharpness by full batches ({label})", "1", ratio=True),
+                Weighed(batch, "above", 1.0, f"full batches end {sharper} times as sharp ({label})", "1", ratio=True),
                 Weighed(
                     loss,
                     "above",
                     0.0,
-                    f"{told(loss, digits=3, unit='nats')} of test loss by full batches ({label})",
+                    f"full batches change the test loss by {told(loss, digits=3, unit='nats')} ({label})",
                     "0 nats",
                 ),
             ),
@@ -237,17 +249,21 @@ def _minima(label: str, found: Found, *, low: float, apart: float) -> list[Part]
     rows = (
         (
             "many good minima",
-            Weighed(raw, "above", apart, f"{between} between good minima ({label})", f"{apart:.3f} nats"),
+            Weighed(
+                raw, "above", apart, f"the loss rises by {between} between good minima ({label})", f"{apart:.3f} nats"
+            ),
             f"{ends}, with a rise of {between} between two of them (two are apart above {apart:.3f}).",
         ),
         (
             "minima are joined",
-            Weighed(aligned, "below", low, f"{joined} between aligned minima ({label})", f"{low:.2f} nats"),
+            Weighed(
+                aligned, "below", low, f"the loss rises by {joined} between aligned minima ({label})", f"{low:.2f} nats"
+            ),
             f"After relabeling, the rise between two wide runs is {joined} (joined is below {low:.2f}).",
         ),
         (
             "wider is better joined",
-            Weighed(width, "below", 0.0, f"{change} of aligned barrier by width ({label})", "0 nats"),
+            Weighed(width, "below", 0.0, f"width changes the aligned barrier by {change} ({label})", "0 nats"),
             f"From narrow to wide, the aligned rise changes by {change}.",
         ),
     )

@@ -119,7 +119,7 @@ def _judge(evidence: Mapping[str, Evidence], experiments: Mapping[str, Arrays]) 
 def _probe_parts(label: str, found: Mapping[str, Estimate], commonest: float) -> list[Part]:
     inside, outside, lost = found["inside"], found["outside"], found["lost"]
     least = commonest + CLEARLY
-    words = f"{_pp(lost)} lost by a probe once group and class are independent ({label})"
+    words = f"a probe loses {_pp(lost)} once group and class are independent ({label})"
     return [
         weigh(
             "the probe finds the factor",
@@ -127,7 +127,7 @@ def _probe_parts(label: str, found: Mapping[str, Estimate], commonest: float) ->
                 inside,
                 "above",
                 least,
-                f"{percent(inside)} right, a probe for the group ({label})",
+                f"a probe for the group is right for {percent(inside)} ({label})",
                 f"{100 * least:.1f} %",
             ),
             f"In distribution the probe is right for {percent(inside)} (a constant answer: {100 * commonest:.1f} %).",
@@ -148,7 +148,7 @@ def _noise_parts(label: str, answers: Corrupted, found: Mapping[tuple[str, float
             ratio := found["disagreement_ratio", amount],
             "above",
             1.0,
-            f"× {told(ratio, digits=2)}: disagreement by noise of {amount:g} SD instead of {less:g} ({label})",
+            f"runs disagree {told(ratio, digits=2)} times as much with noise of {amount:g} SD, not {less:g} ({label})",
             "1",
             ratio=True,
         )
@@ -166,7 +166,8 @@ def _noise_parts(label: str, answers: Corrupted, found: Mapping[tuple[str, float
             "accuracy spreads further under noise",
             clean,
             noisy,
-            words=f"added by noise of {JUDGED:g} SD ({label})",
+            words=f"noise of {JUDGED:g} SD",
+            label=label,
             text=f"by noise of {JUDGED:g} SD, which takes accuracy from {means[0]} to {means[1]}",
         ),
     ]

@@ -132,7 +132,8 @@ def _underspecified(label: str, plant: Plant, populations: Sequence[Measured]) -
     return parting(
         name,
         *m.correct,
-        words=f"added by turning the {plant.name} ({label}, {100 * m.amount:g} %)",
+        words=f"turning the {plant.name} against the class",
+        label=f"{label}, {100 * m.amount:g} %",
         text=(
             f"by turning the {WORDS[plant.name]} against the class (chance {m.amount:g}), which takes accuracy from "
             f"{before} to {after}"
