@@ -126,7 +126,7 @@ def step_flops(task: Task) -> int:
 def step_bytes(task: Task) -> int:
     """Least bytes of one step of one run: weights and both moments, read once and written once."""
     from varbench.training.engine import model_of
-    from varbench.training.programs import parameter_table
+    from varbench.training.networks import parameter_table
 
     leaves = parameter_table(model_of(task.recipe, task.dataset(), convolution="matmul"))
     return leaves[-1].stop * 4 * 2 * (1 + MOMENTS)

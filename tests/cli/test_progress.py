@@ -9,7 +9,7 @@ import pytest
 from varbench.cli import progress
 from varbench.cli.run import duration
 from varbench.studies.moment import Moment
-from varbench.training.engine import Progress
+from varbench.training.watch import Progress
 
 
 def moment(name: str, *, share: float, at: Progress | None, done: int = 0) -> Moment:

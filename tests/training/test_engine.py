@@ -13,15 +13,18 @@ import pytest
 
 from varbench.errors import InputError
 from varbench.keys import SOURCES
+from varbench.training import engine as engine_module
 from varbench.training.design import together
-from varbench.training.engine import Engine, _Watch
+from varbench.training.engine import Engine
+from varbench.training.run import Score
 from varbench.training.strategy import Strategy
+from varbench.training.watch import Watch
 
 from .toys import BASE, levels, plain_loop, relative_distance, runs_of, train, train_blocks, vectors
 
 DATA = vectors()
 ROWS = together(12, sources=("init", "order")).levels
-TRACED = ("init", "start", "order", "advance", "score", "finish")
+TRACED = ("init", "start", "advance", "score", "finish")
 
 
 def engine_of(recipe=BASE, *, width=4, batching="vmap", devices=1):
@@ -229,15 +232,35 @@ def test_progress_is_told(engine, runs):
     seen = []
     for block in (ROWS[:4], ROWS[4:7]):  # one at a time: otherwise the second may start before the first is handed over
         list(engine.train([(0, block)], listen=seen.append))
-    assert [progress.step for progress in seen] == [*range(1, 41), *range(1, 41)]
+    assert [progress.step for progress in seen] == [*engine.checkpoints, *engine.checkpoints]
     assert {(progress.steps, progress.runs) for progress in seen} == {(40, 4), (40, 3)}
     first = np.mean([run.curves[0, 0] for run in runs[:4]])
     assert seen[0].loss == pytest.approx(first, rel=1e-6)
 
 
+def test_where_a_run_is_cut_for_progress_changes_not_one_bit(engine, runs, monkeypatch):
+    monkeypatch.setattr(engine_module, "SHORTEST", 1)
+    seen = []
+    (block,) = engine.train([(0, ROWS[:4])], listen=seen.append)
+    assert [progress.step for progress in seen] == list(range(1, 41))
+    assert block.weights.tobytes() == b"".join(run.weights.tobytes() for run in runs[:4])
+    assert np.stack([block.curves[name] for name in Score._fields], 2).tobytes() == b"".join(
+        run.curves.tobytes() for run in runs[:4]
+    )
+
+
+def test_lanes_without_a_run_are_not_computed_where_runs_take_turns(runs, engine):
+    """A program sees how many lanes hold runs; with `map` the others stay zero."""
+    programs = replace(engine).programs
+    levels = {source: np.zeros(4, np.uint32) for source in SOURCES}
+    weights = np.asarray(programs.snapshot(2, programs.begin(2, levels, engine._host_arrays(), engine.settings)[0]))
+    assert np.any(weights[:2], axis=1).all()
+    assert np.any(weights[2:]) == (engine.strategy.batching == "vmap")
+
+
 def test_a_block_counts_until_it_is_handed_over():
     seen = []
-    watch = _Watch(40, seen.append)
+    watch = Watch(40, seen.append)
     watch.report(0, 40, 4, 0.5)
     watch.report(1, 1, 3, 1.2)
     watch.forget(0)

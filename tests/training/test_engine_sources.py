@@ -11,7 +11,7 @@ from flax import linen
 from varbench.keys import SOURCES
 from varbench.models import MODELS, ModelInfo
 from varbench.models.adapters import from_linen
-from varbench.training import programs as programs_module
+from varbench.training import program as program_module
 from varbench.training.engine import Engine
 from varbench.training.recipe import Recipe
 from varbench.training.strategy import Strategy
@@ -58,8 +58,8 @@ def engine():
         example = jax.ShapeDtypeStruct((1, *DATA.shape), np.float32)
         info = ModelInfo("normalized", "a test's", lambda options: from_linen(Normalized(options.dropout), example))
         patch.setitem(MODELS, "normalized", info)
-        patch.setattr(programs_module, "EVALUATION_BLOCK", 16)
-        patch.setattr(programs_module, "CURVE_EXAMPLES", 20)
+        patch.setattr(program_module, "EVALUATION_BLOCK", 16)
+        patch.setattr(program_module, "CURVE_EXAMPLES", 20)
         yield Engine(RECIPE, DATA, Strategy(width=3), tuple(jax.local_devices()[:1]), fresh=True)
 
 
@@ -129,4 +129,4 @@ def test_a_run_is_what_a_plain_loop_gives(name, row, engine, runs):
 
 
 def test_each_program_was_traced_once(engine, runs):
-    assert engine.traces == dict.fromkeys(("init", "nudge", "draw", "start", "order", "advance", "score", "finish"), 1)
+    assert engine.traces == dict.fromkeys(("init", "nudge", "draw", "start", "advance", "score", "finish"), 1)

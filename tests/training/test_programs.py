@@ -9,8 +9,10 @@ import pytest
 
 from tests.training.toys import BASE, images, vectors
 from varbench.keys import SOURCES
-from varbench.training import programs
-from varbench.training.programs import Program, Programs, model_for
+from varbench.training import program
+from varbench.training.networks import model_for
+from varbench.training.program import Program
+from varbench.training.programs import Programs
 from varbench.training.run import Arrays
 from varbench.training.settings import READS, form_of, settings_of
 from varbench.training.strategy import Strategy
@@ -35,11 +37,13 @@ def lowered(form, dataset, name):
     )
     settings = settings_of(RICH, dataset)
     calls = {name: (*there, *here) for name, there, here in whole._calls(levels, arrays, settings, snapshots=True)}
-    params, state, _ = whole.parts["init"].call.eval_shape(levels)
+    params, state, _ = whole.parts["init"].call.eval_shape(np.int32(2), levels)
     calls["nudge"] = (levels, params, state, arrays, settings)
     calls.setdefault("draw", (levels, arrays))
-    lanes = {"nudge": 3, "advance": 4, "score": 3, "finish": 3}.get(name, 1)
-    return [Program(one, name, lanes=lanes).call.lower(*calls[name]).as_text() for one in (form, form.read_by(name))]
+    lanes, runs = {"nudge": 3, "score": 3, "finish": 3}.get(name, 1), np.int32(2)
+    return [
+        Program(one, name, lanes=lanes).call.lower(runs, *calls[name]).as_text() for one in (form, form.read_by(name))
+    ]
 
 
 @pytest.mark.parametrize("name", READS)
@@ -49,8 +53,8 @@ def test_a_program_is_what_it_would_be_for_the_whole_recipe(recipe, name, monkey
     dataset = data()
     form = form_of(recipe, dataset, Strategy(2), platform="cpu")
     monkeypatch.setattr(
-        programs,
-        "_model",
+        program,
+        "network_of",
         lambda form: model_for(
             form.recipe, shape=form.shape, classes=form.classes, convolution=form.strategy.convolution
         ),

@@ -7,24 +7,33 @@ import inspect
 import pytest
 
 from varbench.errors import InputError
-from varbench.training.strategy import CPU_LANE_BYTES, GPU_LANE_BYTES, Strategy, default_strategy
+from varbench.training.strategy import GPU_BUSY_BYTES, GPU_LANE_BYTES, Strategy, default_strategy
 
 
 def test_the_rule_sees_neither_runs_nor_devices():
     assert set(inspect.signature(default_strategy).parameters) == {"parameters", "platform"}
 
 
-def test_lanes_are_a_power_of_two_that_fits_the_budget_as_well_as_can_be():
+def test_lanes_of_a_gpu_are_a_power_of_two_that_fits_the_budget_as_well_as_can_be():
     for exponent in range(31):
-        for platform, budget, most in (("cpu", CPU_LANE_BYTES, 16), ("gpu", GPU_LANE_BYTES, 1024)):
-            strategy = default_strategy(parameters=2**exponent + 1, platform=platform)
-            assert strategy.chosen_by == "rule"
-            assert 1 <= strategy.width <= most
-            assert strategy.width & (strategy.width - 1) == 0
-            if strategy.batching == "vmap" and strategy.width > 1:
-                bytes_of_all = strategy.width * 16 * (2**exponent + 1)
-                assert bytes_of_all <= budget
-                assert strategy.width in (most, 256) or 2 * bytes_of_all > (budget if strategy.width < 256 else 2**27)
+        strategy = default_strategy(parameters=2**exponent + 1, platform="gpu")
+        assert (strategy.chosen_by, strategy.batching) == ("rule", "vmap")
+        assert 1 <= strategy.width <= 1024
+        assert strategy.width & (strategy.width - 1) == 0
+        if strategy.width > 1:
+            bytes_of_all = strategy.width * 16 * (2**exponent + 1)
+            assert bytes_of_all <= GPU_LANE_BYTES
+            budget = GPU_LANE_BYTES if strategy.width < 256 else GPU_BUSY_BYTES
+            assert strategy.width in (1024, 256) or 2 * bytes_of_all > budget
+
+
+@pytest.mark.parametrize(
+    ("parameters", "width", "batching"),
+    [(650, 16, "vmap"), (2_047, 16, "vmap"), (2_048, 4, "map"), (15_210, 4, "map"), (10_000_000, 4, "map")],
+)
+def test_a_cpu_batches_only_what_is_tiny(parameters, width, batching):
+    strategy = default_strategy(parameters=parameters, platform="cpu")
+    assert (strategy.width, strategy.batching, strategy.chosen_by) == (width, batching, "rule")
 
 
 @pytest.mark.parametrize(
@@ -35,15 +44,14 @@ def test_a_gpu_has_more_lanes_of_what_is_small(parameters, width):
     assert default_strategy(parameters=parameters, platform="gpu").width == width
 
 
-def test_what_does_not_fit_twice_is_trained_one_after_the_other():
-    assert default_strategy(parameters=10_000_000, platform="cpu").batching == "map"
+def test_what_does_not_fit_twice_is_trained_alone():
     assert default_strategy(parameters=10_000_000_000, platform="gpu").width == 1
 
 
-def test_level_zero_of_the_width_is_the_strategys_own():
+def test_level_zero_of_the_width_is_the_strategys_own_and_others_are_batched():
     strategy = Strategy(width=8, batching="map", convolution="native")
     assert strategy.at_width(0) == strategy
-    assert strategy.at_width(3) == Strategy(width=3, batching="map", convolution="native")
+    assert strategy.at_width(3) == Strategy(width=3, batching="vmap", convolution="native")
 
 
 @pytest.mark.parametrize(

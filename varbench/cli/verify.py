@@ -12,7 +12,7 @@ import tyro
 
 if TYPE_CHECKING:
     from varbench.studies.verify import ExperimentCheck, PopulationCheck
-    from varbench.training.engine import Progress
+    from varbench.training.watch import Progress
 
 
 def verify(rundir: tyro.conf.Positional[Path], all: bool = False, quiet: bool = False, json: bool = False) -> int:

@@ -23,7 +23,7 @@ from varbench.probes.hessian import curvature_of
 from varbench.training.batches import epoch_order
 from varbench.training.engine import model_of
 from varbench.training.evaluation import EVALUATION_BLOCK, blockwise, loss_and_accuracy
-from varbench.training.programs import parameter_table
+from varbench.training.networks import parameter_table
 from varbench.training.recipe import Recipe
 from varbench.trees import unravel
 

@@ -31,7 +31,7 @@ def _flops_of(form: Form) -> float:
     import jax
     import jax.numpy as jnp
 
-    from varbench.training.programs import model_for
+    from varbench.training.networks import model_for
 
     model = model_for(form.recipe, shape=form.shape, classes=form.classes, convolution="matmul")
     params, state = jax.eval_shape(model.init, jax.random.key(0))

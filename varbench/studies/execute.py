@@ -23,9 +23,10 @@ from varbench.studies.moment import Moment, Whole
 from varbench.studies.parallel import Workers
 from varbench.studies.request import RECIPE_FILE, SCHEMA, Request, read_study, source_file
 from varbench.studies.study import Experiment, PopulationPlan
-from varbench.training.engine import Engine, Progress, strategy_for
+from varbench.training.engine import Engine, strategy_for
 from varbench.training.settings import form_of
 from varbench.training.strategy import Strategy
+from varbench.training.watch import Progress
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from threading import Event, Lock
 
-from varbench.training.engine import Progress
+from varbench.training.watch import Progress
 
 
 @dataclass(frozen=True)

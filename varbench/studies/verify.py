@@ -18,9 +18,10 @@ from varbench.studies.environment import environment
 from varbench.studies.experiments import broken_files, is_made, read_experiment
 from varbench.studies.request import broken_recipe_file, read_study, request_of
 from varbench.studies.study import Experiment
-from varbench.training.engine import Block, Engine, Progress
+from varbench.training.engine import Block, Engine
 from varbench.training.recipe import recipe_from_dict
 from varbench.training.strategy import Strategy
+from varbench.training.watch import Progress
 
 TOLERANCE = 1e-3
 """Largest relative weight distance and largest difference in a predicted probability that is called "within

@@ -9,15 +9,14 @@ on one, whereas here a block's bits depend neither on the other blocks nor on th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from queue import SimpleQueue
-from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -29,16 +28,19 @@ from varbench.models import Model
 from varbench.parameters import Leaf
 from varbench.training.design import Levels
 from varbench.training.moments import snapshot_steps
+from varbench.training.networks import model_for, parameters_of
 from varbench.training.optimizer import optimizer_of
-from varbench.training.programs import Programs, model_for, parameters_of, shared_programs
+from varbench.training.programs import Programs, shared_programs
 from varbench.training.recipe import Recipe
 from varbench.training.run import Arrays, Score
 from varbench.training.settings import Settings, form_of, settings_of
 from varbench.training.strategy import Strategy, default_strategy
+from varbench.training.watch import Listener, Told, Watch
 
 CURVE_POINTS = 20
-SEGMENTS = 40
-"""A block goes back to the host at least so many times, for progress and interruption."""
+SEGMENTS, SHORTEST = 40, 50
+"""A block goes back to the host at least so many times, for progress and interruption, but for fewer steps only where
+the curves have a point: a call costs as much as several steps of a small network."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,18 +58,6 @@ class Block:
     finished: np.ndarray
     snapshots: np.ndarray | None = None
     """Weights [R, S, P] at the steps in `Engine.snapshot_steps`, where any were asked for."""
-
-
-class Progress(NamedTuple):
-    """Where the blocks in training stand: mean steps done, steps in all, runs, their mean training loss."""
-
-    step: int
-    steps: int
-    runs: int
-    loss: float
-
-
-Listener = Callable[[Progress], None]
 
 
 def model_of(recipe: Recipe, dataset: Dataset, *, convolution: str) -> Model:
@@ -205,19 +195,19 @@ class Engine:
         if not blocks:
             return
         devices: SimpleQueue[Any] = SimpleQueue()
-        arrays_on = {device: jax.device_put(self._host_arrays(), device) for device in set(self._homes)}
+        given = {d: jax.device_put((self._host_arrays(), self.settings), d) for d in set(self._homes)}
         for device in self._homes:
-            devices.put((device, arrays_on[device]))
+            devices.put((device, *given[device]))
         self.prepare(len(blocks))
-        watch = _Watch(self.steps, listen)
+        watch = Watch(self.steps, listen)
 
         def task(index: int, levels: tuple[Levels, ...]) -> Block:
-            device, arrays = devices.get()
+            device, arrays, settings = devices.get()
             try:
                 with turns or nullcontext():
-                    return self._train_block(index, levels, device, arrays, watch)
+                    return self._train_block(index, levels, device, arrays, settings, watch)
             finally:
-                devices.put((device, arrays))
+                devices.put((device, arrays, settings))
 
         pool = ThreadPoolExecutor(len(self.at_once), thread_name_prefix="varbench")
         try:
@@ -230,33 +220,33 @@ class Engine:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _train_block(
-        self, index: int, members: tuple[Levels, ...], device: Any, arrays: Arrays, watch: _Watch
+        self, index: int, members: tuple[Levels, ...], device: Any, arrays: Arrays, settings: Settings, watch: Watch
     ) -> Block:
-        programs, steps, settings = self.programs, self.steps, self.settings
+        programs, steps, runs = self.programs, self.steps, len(members)
         levels = jax.device_put(self._padded(members), device)
-        carry, fixed, initial = programs.begin(levels, arrays, settings)
-        orders: dict[int, Any] = {}
+        carry, fixed, initial = programs.begin(runs, levels, arrays, settings)
+        none = jax.device_put(programs.no_loss(), device)
         points, step, since = [], 0, 0
-        kept = [np.array(programs.snapshot(carry))] if self.snapshots else []
-        longest = max(1, -(-steps // SEGMENTS))
+        kept = [np.array(programs.snapshot(runs, carry))] if self.snapshots else []
+        longest = max(SHORTEST, -(-steps // SEGMENTS))
+        told = Told(watch, index, runs)
         for checkpoint in self.checkpoints:
-            losses: Any = 0.0
+            loss = none
             while step < checkpoint:
                 stop = min(step + longest, checkpoint)
-                # A segment that is cut for a snapshot goes on summing the same losses: not one bit of them changes.
-                carry = carry._replace(loss=jax.device_put(np.zeros(self.strategy.width, np.float32), device))
                 pauses = [pause for pause in self.snapshot_steps if step < pause <= stop]
                 for start, pause in pairwise([step, *pauses, *([] if stop in pauses else [stop])]):
-                    carry = programs.advance(carry, fixed, levels, arrays, settings, start, pause, orders)
+                    carry, loss = programs.advance(runs, carry, loss, fixed, levels, arrays, settings, start, pause)
                     if pause in pauses:
-                        kept.append(np.array(programs.snapshot(carry)))
-                losses = np.asarray(carry.loss) + losses
-                watch.report(index, stop, len(members), float(np.mean(carry.loss)) / (stop - step))
+                        kept.append(np.array(programs.snapshot(runs, carry)))
                 step = stop
-            points.append(programs.score(carry, losses, arrays, settings, step - since))
+                told.of(step, loss, step - since)
+            points.append(programs.score(runs, carry, loss, arrays, settings, step - since))
             since = step
-        outcome = jax.device_get(programs.finish(carry, fixed, arrays, settings))
-        rows = slice(0, len(members))
+        left = programs.finish(runs, carry, fixed, arrays, settings)
+        told.last()
+        outcome = jax.device_get(left)
+        rows = slice(0, runs)
         finite = np.isfinite(outcome.weights).all(1) & np.isfinite(outcome.logits).all((1, 2))
         curves = {name: np.stack([getattr(p, name) for p in points], 1)[rows] for name in Score._fields}
         return Block(
@@ -281,30 +271,3 @@ class Engine:
         """Levels [width] per source; a short block repeats its first run."""
         rows = [*members, *[members[0]] * (self.strategy.width - len(members))]
         return {source: np.array([row[source] for row in rows], np.uint32) for source in SOURCES}
-
-
-class _Watch:
-    """What the threads tell of their blocks, put together for the listener; and the way to stop them."""
-
-    def __init__(self, steps: int, listen: Listener | None):
-        self.stopped = False
-        self._steps, self._listen = steps, listen
-        self._lock, self._active = Lock(), dict[int, tuple[int, int, float]]()
-
-    def report(self, index: int, step: int, runs: int, loss: float) -> None:
-        """A block's state after a segment; ends its thread where the training was given up."""
-        if self.stopped:
-            raise KeyboardInterrupt
-        with self._lock:
-            self._active[index] = (step, runs, loss)
-            states = list(self._active.values())
-            runs = sum(r for _, r, _ in states)
-            mean_step = sum(s * r for s, r, _ in states) / runs
-            mean_loss = sum(loss * r for _, r, loss in states) / runs
-            if self._listen is not None:
-                self._listen(Progress(round(mean_step), self._steps, runs, mean_loss))
-
-    def forget(self, index: int) -> None:
-        """A block was handed over and counts as done."""
-        with self._lock:
-            self._active.pop(index, None)

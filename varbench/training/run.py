@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import optax
 from jax import lax
 
@@ -31,12 +32,12 @@ class Arrays(NamedTuple):
 
 
 class Carry(NamedTuple):
-    """What one step hands to the next."""
+    """What one step hands to the next; `order` holds the row numbers [drawn] of the running epoch."""
 
     params: Any
     state: Any
     optimizer: Any
-    loss: jax.Array
+    order: jax.Array
 
 
 class Fixed(NamedTuple):
@@ -73,10 +74,9 @@ class Run:
         init: `(levels) -> (params, state, initial weights [P])`.
         nudge: `(levels, params, state, arrays, settings) -> (params, initial weights [P])` at the level of `ulp`.
         draw: `(levels, arrays) -> fixed`.
-        start: `(params, settings) -> state of the optimizer`.
-        order: `(levels, epoch) -> row numbers [drawn]` of one epoch.
-        advance: `(carry, order, fixed, levels, arrays, settings, start, stop) -> carry` after steps start … stop − 1,
-            which lie in the epoch of that order; their training losses are added to `carry.loss`.
+        start: `(params, state, settings) -> carry` before the first step.
+        advance: `(carry, loss, fixed, levels, arrays, settings, start, stop) -> (carry, loss)` after steps start …
+            stop − 1, the next ones; their training losses are added to `loss`.
         score: `(params, state, loss, arrays, settings, steps) -> Score`, where `loss` is a sum over so many steps.
         finish: `(params, state, fixed, arrays, settings) -> Outcome`.
         snapshot: `(params) -> weights [P]`.
@@ -85,9 +85,8 @@ class Run:
     init: Callable[..., tuple[Any, Any, jax.Array]]
     nudge: Callable[..., tuple[Any, jax.Array]]
     draw: Callable[..., Fixed]
-    start: Callable[..., Any]
-    order: Callable[..., jax.Array]
-    advance: Callable[..., Carry]
+    start: Callable[..., Carry]
+    advance: Callable[..., tuple[Carry, jax.Array]]
     score: Callable[..., Score]
     finish: Callable[..., Outcome]
     snapshot: Callable[..., jax.Array]
@@ -142,40 +141,48 @@ def make_run(form: Form, model: Callable[[], Model], *, evaluation_block: int, c
             else None,
         )
 
-    def start(params: Any, settings: Settings) -> Any:
-        return optimizer(settings).init(params)
-
-    def order(levels: dict[str, jax.Array], epoch: jax.Array) -> jax.Array:
-        return epoch_order(levels["order"], epoch, examples=drawn)
+    def start(params: Any, state: Any, settings: Settings) -> Carry:
+        unset = jnp.zeros(drawn, jnp.int32)
+        return Carry(params, state, optimizer(settings).init(params), unset)
 
     def advance(
         carry: Carry,
-        order: jax.Array,
+        loss: jax.Array,
         fixed: Fixed,
         levels: dict[str, jax.Array],
         arrays: Arrays,
         settings: Settings,
         start: jax.Array,
         stop: jax.Array,
-    ) -> Carry:
+    ) -> tuple[Carry, jax.Array]:
         labels = arrays.y_train if fixed.labels is None else fixed.labels
         update, per_epoch = optimizer(settings).update, recipe.steps_per_epoch(n_train)
 
-        def step(i: jax.Array, carry: Carry) -> Carry:
-            rows = lax.dynamic_slice(order, (i % per_epoch * recipe.batch_size,), (recipe.batch_size,))
+        def step(i: jax.Array, before: tuple[Carry, jax.Array]) -> tuple[Carry, jax.Array]:
+            carry, sum_of = before
+            rows = lax.dynamic_slice(carry.order, (i % per_epoch * recipe.batch_size,), (recipe.batch_size,))
             if fixed.rows is not None:
                 rows = fixed.rows[rows]
             x = standardize(arrays.x_train[rows], settings.mean, settings.std)
             if recipe.shift or recipe.flip:
                 x = augmented(levels["augment"], i, x, recipe=recipe)
             key = source_key("dropout", levels["dropout"], i)
-            (loss, state), gradient = jax.value_and_grad(loss_of, has_aux=True)(
+            (value, state), gradient = jax.value_and_grad(loss_of, has_aux=True)(
                 carry.params, carry.state, x, labels[rows], key, settings.label_smoothing
             )
             updates, moments = update(gradient, carry.optimizer, carry.params)
-            return Carry(optax.apply_updates(carry.params, updates), state, moments, carry.loss + loss)
+            return Carry(optax.apply_updates(carry.params, updates), state, moments, carry.order), sum_of + value
 
-        return lax.fori_loop(start, stop, step, carry)
+        def within_epoch(at: tuple[jax.Array, tuple[Carry, jax.Array]]) -> tuple[jax.Array, tuple[Carry, jax.Array]]:
+            begin, (carry, sum_of) = at
+            epoch, done = begin // per_epoch, begin % per_epoch
+            order = lax.cond(
+                done == 0, lambda: epoch_order(levels["order"], epoch, examples=drawn), lambda: carry.order
+            )
+            end = jnp.minimum(stop, begin - done + per_epoch)
+            return end, lax.fori_loop(begin, end, step, (carry._replace(order=order), sum_of))
+
+        return lax.while_loop(lambda at: at[0] < stop, within_epoch, (start, (carry, loss)))[1]
 
     def logits_of(params: Any, state: Any, settings: Settings, x: jax.Array) -> jax.Array:
         key = jax.random.key(0)
@@ -198,4 +205,4 @@ def make_run(form: Form, model: Callable[[], Model], *, evaluation_block: int, c
         seen = loss_and_accuracy(logits_of(params, state, settings, x), labels, classes=classes)
         return Outcome(logits_of(params, state, settings, arrays.x_test), ravel(params), *seen)
 
-    return Run(init, nudge, draw, start, order, advance, score, finish, ravel)
+    return Run(init, nudge, draw, start, advance, score, finish, ravel)

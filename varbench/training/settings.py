@@ -34,15 +34,11 @@ READS: dict[str, tuple[str, ...]] = {
     "init": NETWORK,
     "nudge": (*NETWORK, "batch_size"),
     "draw": ("resample", "label_noise"),
-    "order": ("resample",),
     "score": NETWORK,
     "finish": NETWORK,
     "snapshot": NETWORK,
 }
 """The fields of the recipe that a program depends on: recipes that agree in them share it. The others read them all."""
-
-DRAWING = ("draw", "order")
-"""Programs that draw among the training examples."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +69,7 @@ class Form:
             # Which labels are wrong is told by the arguments.
             return replace(self, recipe=self.recipe.replace(label_noise=0.0))
         few = {name: getattr(self.recipe, name) for name in READS[program]}
-        return replace(self, recipe=Recipe(steps=1, **few), n_train=self.n_train if program in DRAWING else 0, steps=0)
+        return replace(self, recipe=Recipe(steps=1, **few), n_train=self.n_train if program == "draw" else 0, steps=0)
 
     def network(self) -> Form:
         """What the network alone depends on, whatever programs are made of it."""

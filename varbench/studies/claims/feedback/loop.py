@@ -81,9 +81,9 @@ def chains(
         levels["ulp"] = np.zeros(lanes, np.uint32)
         rows = np.tile(order[:, generation * chunk : (generation + 1) * chunk], (len(TEACHERS), 1))
         fixed = Fixed(jnp.asarray(rows, jnp.int32), jnp.asarray(labels, jnp.int32))
-        carry, _, _ = programs.begin(levels, arrays, settings)
-        carry = programs.advance(carry, fixed, levels, arrays, settings, 0, steps, {})
-        logits = np.asarray(programs.finish(carry, fixed, arrays, settings).logits)
+        carry, _, _ = programs.begin(lanes, levels, arrays, settings)
+        carry, _ = programs.advance(lanes, carry, programs.no_loss(), fixed, levels, arrays, settings, 0, steps)
+        logits = np.asarray(programs.finish(lanes, carry, fixed, arrays, settings).logits)
         alive &= np.isfinite(logits).all(axis=(1, 2))
         here = logits[:, :n_test]
         found["predictions"].append(np.where(alive[:, None], here.argmax(axis=2), -1).astype(np.int16))
