@@ -9,8 +9,8 @@ from typing import Any
 REPEATABLE = ("--xla_gpu_deterministic_ops=true", "--xla_gpu_autotune_level=0")
 """Flags without which a GPU's bits do not come back. XLA times a few kernels for every product when it compiles and
 takes the fastest, and no two kernels round alike: of ten populations that were trained again on an H100 in another
-process without these flags, five had other bits in every run, and up to 19 % of a run's predictions flipped. With them every
-run of the ten came back bit for bit on an H200."""
+process without these flags, five had other bits in every run, and up to 19 % of a run's predictions flipped.
+With them every run of the ten came back bit for bit on an H200."""
 
 GPU_PLUGINS = ("jax_cuda12_plugin", "jax_cuda13_plugin")
 
