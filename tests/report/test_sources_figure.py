@@ -30,8 +30,8 @@ def test_components_stand_at_their_values_and_negative_ones_are_hollow_squares(s
     assert "96 % [82, 110]" in shown
     assert "total" not in shown
     assert panel.caption == (
-        "The largest part comes from init × order + residual: 96 % [82, 110] of the total. Below 0 by chance, where "
-        "the true value is near 0: order."
+        "The largest estimate is that of init × order + residual: 96 % [82, 110] of the total. Below 0 by chance, "
+        "where the true value is near 0: order."
     )
     assert "order: −0.3 % [−1.5, 0.9]" in panel.alt
 

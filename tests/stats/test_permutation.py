@@ -1,6 +1,6 @@
 """Permutation tests on distances: the F of analysis of variance, all permutations by hand, size and power."""
 
-from itertools import permutations
+from itertools import permutations, product
 
 import numpy as np
 import pytest
@@ -40,6 +40,45 @@ def test_p_of_permanova_approaches_that_of_all_groupings():
     found = permutation.permanova(distances, groups, n_permutations=9999, key=0)
     assert found.statistic == seen
     assert found.p == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / 9999))
+
+
+def swapped(first, second, **settings):
+    apart = distances_of(np.concatenate([first, second]))
+    n = len(first)
+    return permutation.swapped_pairs(apart[:n, :n] + apart[n:, n:], apart[:n, n:], **settings)
+
+
+def test_swapped_pairs_is_the_excess_over_all_swaps_by_hand():
+    rng = np.random.default_rng(8)
+    of_pair = rng.normal(size=(5, 2))
+    first, second = (of_pair + 0.3 * rng.normal(size=(5, 2)) + shift for shift in (0.0, 0.4))
+
+    def excess(a, b):
+        apart = [[np.linalg.norm(x - y) for j, y in enumerate(q) for i, x in enumerate(p) if i != j]
+                 for p, q in ((a, b), (a, a), (b, b))]  # fmt: skip
+        return np.mean(apart[0]) - (np.mean(apart[1]) + np.mean(apart[2])) / 2
+
+    every = [
+        excess(*np.where(np.array(swap)[:, None], (second, first), (first, second)))
+        for swap in product([False, True], repeat=5)
+    ]
+    found = swapped(first, second, n_permutations=9999, key=0)
+    assert found.statistic == pytest.approx(every[0], rel=1e-12)
+    exact = np.mean(np.array(every) >= every[0] - 1e-9)
+    assert found.p == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / 9999))
+
+
+@pytest.mark.parametrize("n_matches", [6, 16])
+def test_size_and_power_of_swapped_pairs(n_matches):
+    rng = np.random.default_rng(9)
+    null, planted = [], []
+    for key in range(400):
+        of_pair = rng.normal(size=(n_matches, 3))
+        first, second = (of_pair + 0.5 * rng.normal(size=(n_matches, 3)) for _ in range(2))
+        null.append(swapped(first, second, n_permutations=99, key=key).p <= 0.05)
+        planted.append(swapped(first, second + 1.5, n_permutations=99, key=key).p <= 0.05)
+    assert np.mean(null) == pytest.approx(0.05, abs=3 * np.sqrt(0.05 * 0.95 / len(null)))
+    assert np.mean(planted) > 0.8
 
 
 def test_mantel_agrees_with_pearson_and_with_all_permutations():

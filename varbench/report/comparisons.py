@@ -163,6 +163,7 @@ def _said(document: Document, pair: Pair, *, named: bool) -> str:
     changing = ""
     if churn is not None and churn.value is not None:
         changing = f"{churn.said} of the predictions change" if churn.value > 0 else "no prediction changes"
+        changing += " between runs of the same levels" if document.matches(pair.name) else ""
     if row is None and changing:
         return f"{prefix}From {pair.a.label} to {pair.b.label}, {changing}."
     if row is None:

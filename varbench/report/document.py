@@ -146,6 +146,11 @@ class Document:
         row = self.row(condition, measure, at)
         return None if row is None else row.quantity
 
+    def matches(self, condition: str) -> bool:
+        """Whether the churn of a comparison is between runs of the same levels."""
+        row = self.row(condition, "churn")
+        return row is not None and "matched" in row.method
+
     def series(self, condition: str, measure: str) -> list[tuple[float, EstimateRow]]:
         """The estimates of a measure that carry a number in `at`, by increasing `at`."""
         rows = [r for r in self.estimates if (r.condition, r.measure) == (condition, measure)]

@@ -27,7 +27,8 @@ def _change(document: Document) -> str:
     if churn is None or churn.value is None:
         return ""
     first, second = document.populations
-    return f" From {first.label} to {second.label}, {churn.said} of the predictions change."
+    matched = " between runs of the same levels" if document.matches(compared[0].name) else ""
+    return f" From {first.label} to {second.label}, {churn.said} of the predictions change{matched}."
 
 
 def _said(document: Document, condition: Condition, *, named: bool) -> str:

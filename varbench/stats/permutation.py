@@ -19,6 +19,7 @@ from varbench.stats.significance import Significance
 from varbench.stats.streams import PERMUTATIONS, generator
 
 PERMANOVA = "PERMANOVA, pseudo-F, random permutations of runs"
+SWAPPED = "mean distance beyond that within, random swaps within pairs of runs"
 MANTEL = "Mantel test, random permutations of runs"
 TIE = 1e-10
 """Relative distance up to which two statistics count as equal: they are summed in another order."""
@@ -88,6 +89,40 @@ def permanova(
     statistic = pseudo_f(distances, groups)
     p = (1 + extreme) / (1 + n_permutations)
     return Significance(statistic if math.isfinite(statistic) else None, p, PERMANOVA, n_runs)
+
+
+def swapped_pairs(
+    within: Float[np.ndarray, "R R"], between: Float[np.ndarray, "R R"], *, n_permutations: int, key: int
+) -> Significance:
+    """Do two groups of matched runs differ, beyond what the matching makes alike?
+
+    The statistic is the mean distance between the groups less that within them, over pairs of runs that are not
+    matched. Under the null hypothesis the two runs of a match are exchangeable: swapping some of the matches changes
+    the sign of a pair of matches' part wherever one of the two is swapped.
+
+    Args:
+        within: Sum of the distances of run r and run s in either group.
+        between: Distance of run r of one group to run s of the other; the diagonal, matched runs, is not read.
+        n_permutations: B.
+        key: Integer key of the swaps.
+
+    Returns:
+        Without a p value for fewer than 2 matches, and where all distances are 0.
+    """
+    n_matches = len(within)
+    if n_matches < 2:
+        return Significance(None, None, SWAPPED, n_matches, "runs that are not matched need at least 2 matches")
+    parts = np.where(np.eye(n_matches, dtype=bool), 0.0, between + between.T - within)
+    scale = np.abs(within).sum() + np.abs(between).sum()
+    if scale == 0:
+        return Significance(None, None, SWAPPED, n_matches, "all distances are 0")
+    pairs = n_matches * (n_matches - 1)
+    random, extreme = generator(key, PERMUTATIONS), 0
+    for part in blocks(n_permutations, bytes_each=16 * n_matches):
+        signs = random.choice([-1.0, 1.0], (part.stop - part.start, n_matches))
+        found = np.einsum("br,br->b", signs @ parts, signs)
+        extreme += int(np.count_nonzero(found >= parts.sum() - TIE * scale))
+    return Significance(parts.sum() / (2 * pairs), (1 + extreme) / (1 + n_permutations), SWAPPED, n_matches)
 
 
 def mantel(

@@ -6,14 +6,14 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from varbench.analysis.comparing.rows import Partners
 from varbench.analysis.population import PopulationArrays
 from varbench.measures.predictions import disagreement_matrix
 from varbench.stats.estimate import NO_INTERVAL, Estimate, missing
 from varbench.stats.multibootstrap import multibootstrap_difference
-from varbench.stats.permutation import permanova
+from varbench.stats.permutation import permanova, swapped_pairs
 from varbench.stats.significance import Significance
 from varbench.stats.spread_test import equal_spreads, spread_ratio_estimate
 
@@ -61,8 +61,8 @@ def between_rows(
     - `accuracy_on_new_examples` (with `accuracy`): second − first, by the multi-bootstrap over runs and examples: what
       other runs on another test set of this size would give. Paired where levels match.
     - `disagreement_between` (with `disagreement`): mean disagreement of a run of each minus the mean of the two
-      conditions' own; PERMANOVA of the runs tests that conditions differ more than the runs within them. Runs count as
-      exchangeable between the conditions; where matched runs are alike, p is too large rather than too small. Runs that
+      conditions' own; PERMANOVA of the runs tests that conditions differ more than the runs within them. Where levels
+      match, the runs of a match do not count, being alike, and labels are swapped within matches only. Runs that
       diverged are left out: they all predict nothing, and would agree.
 
     Args:
@@ -83,7 +83,7 @@ def between_rows(
         gap = _on_new_examples(first, second, partners, level=level, key=key)
         rows.append(BetweenRow("accuracy_on_new_examples", "pp", gap, None, partners is not None))
     if "disagreement" in wanted:
-        rows.append(_disagreement(first, second, level=level, key=key))
+        rows.append(_disagreement(first, second, partners, level=level, key=key))
     shared = first.shared or second.shared
     if shared is None:
         return rows
@@ -117,7 +117,11 @@ def _on_new_examples(
     )
 
 
-def _disagreement(first: PopulationArrays, second: PopulationArrays, *, level: float, key: int) -> BetweenRow:
+def _disagreement(
+    first: PopulationArrays, second: PopulationArrays, partners: Partners, *, level: float, key: int
+) -> BetweenRow:
+    if partners is not None:
+        return _matched_disagreement(first, second, partners, level=level, key=key)
     labels = [p.predicted_labels[p.finished][:MOST_RUNS] for p in (first, second)]
     groups = np.repeat([0, 1], [len(found) for found in labels])
     matrix = disagreement_matrix(np.concatenate(labels), n_classes=max(first.n_classes, second.n_classes))
@@ -129,6 +133,21 @@ def _disagreement(first: PopulationArrays, second: PopulationArrays, *, level: f
     else:
         estimate = Estimate(value, None, None, level, NO_INTERVAL, "none", len(groups), first.n_examples)
     return BetweenRow("disagreement_between", "pp", estimate, test, False)
+
+
+def _matched_disagreement(
+    first: PopulationArrays, second: PopulationArrays, partners: Int[np.ndarray, " R"], *, level: float, key: int
+) -> BetweenRow:
+    both = np.flatnonzero(first.finished & second.finished[partners])[:MOST_RUNS]
+    labels = first.predicted_labels[both], second.predicted_labels[partners[both]]
+    matrix = disagreement_matrix(np.concatenate(labels), n_classes=max(first.n_classes, second.n_classes))
+    n = len(both)
+    test = swapped_pairs(matrix[:n, :n] + matrix[n:, n:], matrix[:n, n:], n_permutations=PERMUTATIONS, key=key)
+    if test.statistic is None:
+        estimate = missing(str(test.reason), level=level, n_runs=2 * n, n_examples=first.n_examples)
+    else:
+        estimate = Estimate(test.statistic, None, None, level, NO_INTERVAL, "none", 2 * n, first.n_examples)
+    return BetweenRow("disagreement_between", "pp", estimate, test, True)
 
 
 def excess(matrix: Float[np.ndarray, "N N"], *, n_first: int) -> float | None:

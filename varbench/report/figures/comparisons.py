@@ -52,8 +52,9 @@ STATEMENTS = {
 BETWEEN = (
     "What each two conditions say together. The ratio of spreads takes the runs as independent (Brown–Forsythe test). "
     "The difference for other test examples holds for other runs on another test set of this size. The disagreement is "
-    "tested by dealing the runs out anew (PERMANOVA): a small p says that the conditions differ more than the runs "
-    "within them do. These p values are not adjusted."
+    "tested by dealing the runs out anew (PERMANOVA), or, where runs of the same levels are matched, by swapping "
+    "some matches, which do not count themselves: a small p says that the conditions differ more than the runs within "
+    "them do. These p values are not adjusted."
 )
 
 

@@ -134,8 +134,9 @@ def _panel(document: Document, condition: Condition, values: Float[np.ndarray, "
         told = "" if corrected is None or corrected.value is None else f" ({corrected.said} {CORRECTED})"
         examples = f"{100 * largest:g} % of the examples"
         carried = f"The most unstable {examples} carry {drawn.value_said} of the disagreement of these runs{told}; "
+    finished = (condition.n_runs or 0) - condition.n_diverged
     same = f"{number(stable, 'fraction')} of the {integer(len(values))} examples get the same class from every run."
-    finding = carried + same
+    finding = carried + same if finished > 1 else "No two runs finished."
     highest = number(float(values[0]), "fraction")
     alt = f"{condition.label}, sorted instability of every test example, highest {highest}. {finding}"
     return Panel(f"instability--{condition.stem}", figure, finding, alt)

@@ -103,8 +103,10 @@ def _panel(
     axes.text(0, 1.015, f"{size} × {size} runs{first}", transform=axes.transAxes, va="bottom", color=SOFT)
     _scale(figure, measure, unit, limits, top=0.44 + SIDE + 0.12)
     least, most, median = alongside(low, high, float(np.median(pairs)) if len(pairs) else low, unit=unit)
-    median = median if len(pairs) else "—"
-    finding = f"{measure.label} of two runs: {least} to {most}, median {median} over {integer(len(pairs))} pairs."
+    count = f"{integer(len(pairs))} pair{'' if len(pairs) == 1 else 's'}"
+    finding = f"{measure.label} of two runs: {least} to {most}, median {median} over {count}."
+    if not len(pairs):
+        finding = "No two runs finished."
     if lost.any():
         finding += f" Gray: {integer(int(lost.sum()))} diverged, left out."
     alt = f"{condition.label}, matrix of {size} by {size} runs{first}, ordered by clustering. {finding}"

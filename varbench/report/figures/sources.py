@@ -78,7 +78,7 @@ def _finding(document: Document, rows: list[EstimateRow]) -> str:
         return f"Largest with {largest.at}: {largest.quantity.said}."
     below = [str(row.at) for row in rows if (row.quantity.value or 0.0) < 0]
     negative = f" Below 0 by chance, where the true value is near 0: {', '.join(below)}." if below else ""
-    return f"The largest part comes from {largest.at}: {share.said} of the total.{negative}"
+    return f"The largest estimate is that of {largest.at}: {share.said} of the total.{negative}"
 
 
 def _rows(document: Document, condition: Condition, name: str) -> list[EstimateRow]:
