@@ -24,7 +24,7 @@ def test_churn_alone_has_a_headline_and_a_table():
     (pair,) = pairs(view)
     assert (pair.main, pair.title) == ([], "B · population against A · population")
     assert document["headline"] == headline(view)
-    assert "of the predictions change." in document["headline"]
+    assert "of the predictions change between runs of the same levels." in document["headline"]
     assert "churn" in [table.name for table in tables(view)]
 
 
