@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from varbench.report import render
+from varbench.report.figures.write import drawing
 
 from .synthetic import POPULATIONS, build
 
 Document = dict[str, Any]
+
+
+@pytest.fixture
+def style() -> Iterator[None]:
+    """Figures are drawn as in reports."""
+    with drawing():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -29,18 +29,12 @@ from varbench.report.figures.write import drawing, figure_pdf, figure_svg
 from varbench.report.numbers import Quantity
 from varbench.report.sections import STUDIES, TITLES
 
+from .panels import drawn
+
+pytestmark = pytest.mark.usefixtures("style")
+
 CURVE = "ensemble_disagreement"
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-@pytest.fixture(autouse=True)
-def _style():
-    with drawing():
-        yield
-
-
-def drawn(kind, document):
-    return {panel.name: panel for panel in kind.panels(read_document(document))}
 
 
 def svg_of(panel):

@@ -6,18 +6,11 @@ import pytest
 from varbench.report.document import read_document
 from varbench.report.figures import anchors, charts, controls, landscape, sources
 from varbench.report.figures.registry import KINDS
-from varbench.report.figures.write import drawing
 from varbench.report.numbers import alongside
 
+from .panels import drawn
 
-@pytest.fixture(autouse=True)
-def _style():
-    with drawing():
-        yield
-
-
-def drawn(kind, document):
-    return {panel.name: panel for panel in kind.panels(read_document(document))}
+pytestmark = pytest.mark.usefixtures("style")
 
 
 def test_controls_say_how_far_they_lie_from_the_runs_that_they_repeat(small):

@@ -7,17 +7,10 @@ import pytest
 
 from varbench.report.document import read_document
 from varbench.report.figures import attributions, picture, representations
-from varbench.report.figures.write import drawing
 
+from .panels import drawn
 
-@pytest.fixture(autouse=True)
-def _style():
-    with drawing():
-        yield
-
-
-def drawn(kind, document):
-    return {panel.name: panel for panel in kind.panels(read_document(document))}
+pytestmark = pytest.mark.usefixtures("style")
 
 
 def test_every_layer_is_said_with_its_untrained_null_and_the_least_alike_is_the_finding(document):

@@ -5,17 +5,10 @@ import pytest
 
 from varbench.report.document import read_document
 from varbench.report.figures import sources, spread
-from varbench.report.figures.write import drawing
 
+from .panels import drawn
 
-@pytest.fixture(autouse=True)
-def _style():
-    with drawing():
-        yield
-
-
-def drawn(kind, document):
-    return {panel.name: panel for panel in kind.panels(read_document(document))}
+pytestmark = pytest.mark.usefixtures("style")
 
 
 def test_components_stand_at_their_values_and_negative_ones_are_hollow_squares(small):

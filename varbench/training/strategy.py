@@ -53,7 +53,7 @@ convolutions of the MNIST-1D network by a factor of two. One run after the other
 and a block that is not full costs no more than its runs."""
 
 GPU_LANE_BYTES = 2 * 2**30
-"""The same for a GPU, where memory and not cache is the limit."""
+"""What the lanes of one GPU program may touch in a step: memory is the limit."""
 
 GPU_LANES = 256
 """Most lanes of one GPU program, but for networks so small that with these a GPU waits for kernels to start."""

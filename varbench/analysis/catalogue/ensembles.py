@@ -148,9 +148,10 @@ def ensemble_disagreement(population: PopulationArrays, *, level: float, key: in
     chosen = ensemble_members(population, key=key)
     if not chosen.sizes:
         return _too_few(population, chosen, level=level, needed=2)
-    about = {"level": level, "n_examples": n_examples, "bounds": FRACTION}
     of_runs = partial(_disagreement_row_sums, predicted_labels(logits), population.n_classes)
-    single = mean_of_row_sums(of_runs, chosen.n_runs, chosen.shared, **about)  # type: ignore[arg-type]
+    single = mean_of_row_sums(
+        of_runs, chosen.n_runs, chosen.shared, level=level, n_examples=n_examples, bounds=FRACTION
+    )
     curve: list[tuple[At, Estimate]] = [(1, single)]
     pairs = [chosen.pairs(size) for size in chosen.sizes[1:]]
     differing = pair_disagreement(logits, [subsets.members for subsets in pairs])
@@ -161,7 +162,9 @@ def ensemble_disagreement(population: PopulationArrays, *, level: float, key: in
             base=0.0,
             base_left_out=np.zeros(chosen.n_runs),
             exhaustive=exhaustive,
-            **about,  # type: ignore[arg-type]
+            level=level,
+            n_examples=n_examples,
+            bounds=FRACTION,
         )
         curve.append((size, _bare_if_shared(estimate, chosen)))
     return curve
