@@ -11,6 +11,7 @@ from flax import linen
 from varbench.keys import SOURCES
 from varbench.models import MODELS, ModelInfo
 from varbench.models.adapters import from_linen
+from varbench.training import evaluation as evaluation_module
 from varbench.training import program as program_module
 from varbench.training.engine import Engine
 from varbench.training.recipe import Recipe
@@ -53,12 +54,12 @@ class Normalized(linen.Module):
 
 @pytest.fixture(scope="module")
 def engine():
-    """With evaluation in blocks of 16, so that 26 and 48 examples take several, the last one filled up."""
+    """With evaluation in blocks of at most 10, so that 26 and 48 examples take several, the last one filled up."""
     with pytest.MonkeyPatch.context() as patch:
         example = jax.ShapeDtypeStruct((1, *DATA.shape), np.float32)
         info = ModelInfo("normalized", "a test's", lambda options: from_linen(Normalized(options.dropout), example))
         patch.setitem(MODELS, "normalized", info)
-        patch.setattr(program_module, "EVALUATION_BLOCK", 16)
+        patch.setattr(evaluation_module, "MOST_EXAMPLES", 10)
         patch.setattr(program_module, "CURVE_EXAMPLES", 20)
         yield Engine(RECIPE, DATA, Strategy(width=3), tuple(jax.local_devices()[:1]), fresh=True)
 

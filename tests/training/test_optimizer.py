@@ -9,6 +9,7 @@ import optax
 import pytest
 
 from varbench.errors import InputError
+from varbench.training import optimizer as optimizer_module
 from varbench.training.optimizer import optimizer_of
 from varbench.training.recipe import Recipe
 
@@ -66,11 +67,22 @@ EQUAL = {
 }
 
 
+@pytest.mark.parametrize("flat", [0, 2**16])
 @pytest.mark.parametrize("name", EQUAL)
-def test_the_steps_are_those_of_optax(name):
+def test_the_steps_are_those_of_optax(name, flat, monkeypatch):
+    """Whether the weights are few enough for one flat vector or not."""
     fields, make = EQUAL[name]
+    monkeypatch.setattr(optimizer_module, "FLAT_PARAMETERS", flat)
     with jax.enable_x64(True):
         np.testing.assert_allclose(ours(**fields), path(make()), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("flat", "vectors"), [(5, 4), (6, 2)])
+def test_only_few_weights_are_updated_as_one_vector(flat, vectors, monkeypatch):
+    """Adam has two moments of six weights in two arrays."""
+    monkeypatch.setattr(optimizer_module, "FLAT_PARAMETERS", flat)
+    state = optimizer_of(Recipe(optimizer="adam"), steps=STEPS).init(jax.tree.map(jnp.asarray, START))
+    assert sum(leaf.ndim > 0 for leaf in jax.tree.leaves(state)) == vectors
 
 
 def test_decay_is_part_of_the_gradient_for_adam_and_apart_from_it_for_adamw():

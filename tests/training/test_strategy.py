@@ -29,9 +29,16 @@ def test_lanes_of_a_gpu_are_a_power_of_two_that_fits_the_budget_as_well_as_can_b
 
 @pytest.mark.parametrize(
     ("parameters", "width", "batching"),
-    [(650, 16, "vmap"), (2_047, 16, "vmap"), (2_048, 4, "map"), (15_210, 4, "map"), (10_000_000, 4, "map")],
+    [
+        (650, 16, "vmap"),
+        (2_047, 16, "vmap"),
+        (2_048, 4, "map"),
+        (15_210, 4, "map"),
+        (131_071, 4, "map"),
+        (301_066, 1, "vmap"),
+    ],
 )
-def test_a_cpu_batches_only_what_is_tiny(parameters, width, batching):
+def test_a_cpu_batches_only_what_is_tiny_and_trains_alone_what_is_large(parameters, width, batching):
     strategy = default_strategy(parameters=parameters, platform="cpu")
     assert (strategy.width, strategy.batching, strategy.chosen_by) == (width, batching, "rule")
 

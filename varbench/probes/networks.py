@@ -21,8 +21,9 @@ from varbench.probes import activations, attacks, attributions
 from varbench.probes.gradient_noise import gradient_noise_of
 from varbench.probes.hessian import curvature_of
 from varbench.training.batches import epoch_order
+from varbench.training.compiling import quick_options
 from varbench.training.engine import model_of
-from varbench.training.evaluation import EVALUATION_BLOCK, blockwise, loss_and_accuracy
+from varbench.training.evaluation import blockwise, loss_and_accuracy
 from varbench.training.networks import parameter_table
 from varbench.training.recipe import Recipe
 from varbench.trees import unravel
@@ -193,7 +194,11 @@ class TrainedNetworks:
         known = (function, *(jax.typeof(leaf) for leaf in jax.tree.leaves(args)))
         with self._compiling:
             program = self._compiled.setdefault(
-                function, jax.jit(lambda rows, *rest: lax.map(lambda row: function(row, *rest), rows))
+                function,
+                jax.jit(
+                    lambda rows, *rest: lax.map(lambda row: function(row, *rest), rows),
+                    compiler_options=quick_options(jax.default_backend()),
+                ),
             )
             if known not in self._called:
                 self._called.add(known)
@@ -202,7 +207,7 @@ class TrainedNetworks:
 
     def _logits(self, weights: jax.Array, x: jax.Array) -> jax.Array:
         state = self.state_of(weights)
-        return blockwise(lambda block: self.forward(weights, state, block), x, block=EVALUATION_BLOCK)
+        return blockwise(lambda block: self.forward(weights, state, block), x)
 
     def _scores(self, weights: jax.Array, x: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
         return loss_and_accuracy(self._logits(weights, x), y, classes=self.dataset.classes)

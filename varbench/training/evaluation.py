@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import jax
@@ -9,17 +10,18 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-EVALUATION_BLOCK = 500
-"""Examples per forward pass outside training."""
+MOST_EXAMPLES, MOST_VALUES = 500, 400_000
+"""Examples per forward pass outside training, and input values: more of large images would leave the cache."""
 
 
-def blockwise(forward: Callable[[jax.Array], jax.Array], x: jax.Array, *, block: int) -> jax.Array:
-    """`forward` [block, *shape] → [block, K] over all examples [n, *shape] → [n, K].
+def blockwise(forward: Callable[[jax.Array], jax.Array], x: jax.Array) -> jax.Array:
+    """`forward` [block, *shape] → [block, K] over all examples [n, *shape] → [n, K], in blocks of equal size.
 
-    The last block is filled up with zeros, which are cut off again.
+    Where they do not divide the examples, the last block is filled up with zeros, which are cut off again.
     """
     n = x.shape[0]
-    blocks = -(-n // block)
+    blocks = -(-n // min(MOST_EXAMPLES, max(1, MOST_VALUES // math.prod(x.shape[1:]))))
+    block = -(-n // blocks)
     filled = jnp.pad(x, [(0, blocks * block - n)] + [(0, 0)] * (x.ndim - 1))
     found = lax.map(forward, filled.reshape(blocks, block, *x.shape[1:]))
     return found.reshape(blocks * block, -1)[:n]

@@ -16,8 +16,12 @@ from varbench.training.recipe import Recipe
 from varbench.training.settings import Settings
 
 ELEMENTWISE = ("adam", "adamw", "amsgrad", "nadam", "nadamw", "adamax", "adagrad", "adadelta", "rmsprop", "lion")
-"""Optimizers that treat every weight alike, whichever layer it is in: with `sgd`, they update one flat vector, which
-takes a twentieth off a step of a small network on a CPU, and a quarter off its compilation."""
+"""Optimizers that treat every weight alike, whichever layer it is in: with `sgd`, they may update one flat vector."""
+
+FLAT_PARAMETERS = 2**16
+"""Up to so many weights are updated as one flat vector, which takes a twentieth off a step of a small network on a CPU,
+and a quarter off its compilation. In larger ones XLA gathers a gradient that it has transposed number by number: for
+layers of 512 units that took ten times as long as the step."""
 
 
 def optimizer_of(recipe: Recipe, *, steps: int, settings: Settings | None = None) -> optax.GradientTransformation:
@@ -37,7 +41,7 @@ def optimizer_of(recipe: Recipe, *, steps: int, settings: Settings | None = None
     decay = optax.add_decayed_weights(use.weight_decay) if recipe.weight_decay else optax.identity()
     if recipe.optimizer == "sgd":
         sgd = optax.sgd(rate, momentum=use.momentum if recipe.momentum else None, nesterov=recipe.nesterov)
-        return optax.flatten(optax.chain(clip, decay, sgd))
+        return _flat_if_small(optax.chain(clip, decay, sgd))
     make = _by_name(recipe.optimizer)
     try:
         if "weight_decay" in inspect.signature(make).parameters:
@@ -48,7 +52,19 @@ def optimizer_of(recipe: Recipe, *, steps: int, settings: Settings | None = None
     except (TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"recipe.optimizer = {recipe.optimizer!r} cannot be used here: {reason}") from None
-    return optax.flatten(optimizer) if recipe.optimizer in ELEMENTWISE else optimizer
+    return _flat_if_small(optimizer) if recipe.optimizer in ELEMENTWISE else optimizer
+
+
+def _flat_if_small(optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
+    flat = optax.flatten(optimizer)
+
+    def suited(weights: Any) -> optax.GradientTransformation:
+        return flat if sum(leaf.size for leaf in jax.tree.leaves(weights)) <= FLAT_PARAMETERS else optimizer
+
+    def update(gradient: Any, state: Any, weights: Any = None) -> tuple[Any, Any]:
+        return suited(gradient).update(gradient, state, weights)
+
+    return optax.GradientTransformation(lambda weights: suited(weights).init(weights), update)
 
 
 def _by_name(name: str) -> Callable[..., optax.GradientTransformation]:

@@ -10,15 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from varbench.training.evaluation import EVALUATION_BLOCK
+from varbench.training.compiling import quick_options
 from varbench.training.networks import network_of
 from varbench.training.run import make_run
 from varbench.training.settings import Form
 
 CURVE_EXAMPLES = 2_000
 
-QUICK = ("init", "nudge", "draw", "start")
-"""What runs once before the first step, and is slow to optimize: level 1 compiles it several times faster."""
+STEPS = "advance"
+"""The program that trains: all others are compiled quickly."""
 
 
 class Program:
@@ -32,7 +32,7 @@ class Program:
         """`lanes`: so many of the first arguments are per run; `donate`: the memory of the first may be used again."""
         self.traces = 0
         self._compiling = Lock()
-        run = make_run(form, lambda: network_of(form), evaluation_block=EVALUATION_BLOCK, curve_examples=CURVE_EXAMPLES)
+        run = make_run(form, lambda: network_of(form), curve_examples=CURVE_EXAMPLES)
         function = getattr(run, name)
 
         def batched(runs: Any, *args: Any) -> Any:
@@ -42,7 +42,7 @@ class Program:
                 return one_after_another(lambda *lane: function(*lane, *shared), runs, mine)
             return jax.vmap(lambda *lane: function(*lane, *shared))(*mine)
 
-        options = {"xla_backend_optimization_level": 1} if name in QUICK and form.platform == "cpu" else None
+        options = None if name == STEPS else quick_options(form.platform)
         self.call = jax.jit(batched, donate_argnums=(1,) if donate else (), compiler_options=options)
 
     def __call__(self, runs: int, *args: Any) -> Any:

@@ -92,13 +92,12 @@ class Run:
     snapshot: Callable[..., jax.Array]
 
 
-def make_run(form: Form, model: Callable[[], Model], *, evaluation_block: int, curve_examples: int) -> Run:
+def make_run(form: Form, model: Callable[[], Model], *, curve_examples: int) -> Run:
     """The run of recipes of one form.
 
     Args:
         form: What the program is compiled for; the numbers come with every call, as `Settings`.
         model: Gives the network, to the functions that need it.
-        evaluation_block: Examples per forward pass outside training.
         curve_examples: The first so many test examples make the curves.
     """
     recipe, n_train, classes = form.recipe, form.n_train, form.classes
@@ -191,7 +190,7 @@ def make_run(form: Form, model: Callable[[], Model], *, evaluation_block: int, c
             block = standardize(block, settings.mean, settings.std)
             return model().apply(params, state, block, key, False)[0]
 
-        return blockwise(forward, x, block=evaluation_block)
+        return blockwise(forward, x)
 
     def score(params: Any, state: Any, loss: jax.Array, arrays: Arrays, settings: Settings, steps: jax.Array) -> Score:
         logits = logits_of(params, state, settings, arrays.x_test[:curve_examples])

@@ -52,6 +52,9 @@ calling the kernels. Those of others multiply matrices, which batching makes no 
 convolutions of the MNIST-1D network by a factor of two. One run after the other, the weights of one stay in the cache,
 and a block that is not full costs no more than its runs."""
 
+CPU_ALONE_PARAMETERS = 2**17
+"""From so many parameters on a block is one run: taking turns would copy its weights and moments at every call."""
+
 GPU_LANE_BYTES = 2 * 2**30
 """What the lanes of one GPU program may touch in a step: memory is the limit."""
 
@@ -68,7 +71,8 @@ units took 0.74 µs a run with 256 and with 1,024 lanes alike; with 32 units 4,0
 def default_strategy(*, parameters: int, platform: str) -> Strategy:
     """The rule.
 
-    CPU: 4 runs, one after the other; 16 in one batched program where a network has fewer than `CPU_BATCHED_PARAMETERS`.
+    CPU: 4 runs, one after the other; 16 in one batched program where a network has fewer than `CPU_BATCHED_PARAMETERS`,
+    and one alone from `CPU_ALONE_PARAMETERS` on.
     GPU and others: 1 to `GPU_LANES` with weights, gradients and two optimizer moments (16 bytes a parameter) within
     `GPU_LANE_BYTES`, batched, and up to `GPU_MOST_LANES` within `GPU_BUSY_BYTES`. Convolutions are matrix products
     everywhere: a GPU takes 1.8 times as long for the native form under `vmap`.
@@ -78,7 +82,9 @@ def default_strategy(*, parameters: int, platform: str) -> Strategy:
         platform: "cpu", "gpu" or "tpu".
     """
     if platform == "cpu":
-        return Strategy(width=16) if parameters < CPU_BATCHED_PARAMETERS else Strategy(width=4, batching="map")
+        if parameters < CPU_BATCHED_PARAMETERS:
+            return Strategy(width=16)
+        return Strategy(width=4, batching="map") if parameters < CPU_ALONE_PARAMETERS else Strategy(width=1)
     each = 16 * max(parameters, 1)
     lanes = max(min(GPU_LANES, GPU_LANE_BYTES // each), min(GPU_MOST_LANES, GPU_BUSY_BYTES // each))
     return Strategy(width=_power(max(1, lanes)))

@@ -1,0 +1,37 @@
+"""Forward passes in blocks."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from varbench.training import evaluation
+from varbench.training.evaluation import blockwise
+
+
+def sizes_and_sums(examples, *, shape=(4,)):
+    """The sizes of the blocks that are traced, and the sums of the examples found by them."""
+    sizes = []
+
+    def forward(block):
+        sizes.append(block.shape[0])
+        return block.reshape(block.shape[0], -1).sum(1, keepdims=True)
+
+    x = jnp.arange(examples * np.prod(shape), dtype=jnp.float32).reshape(examples, *shape)
+    found = blockwise(forward, x)
+    assert found.shape == (examples, 1)
+    np.testing.assert_allclose(found[:, 0], x.reshape(examples, -1).sum(1))
+    return set(sizes)
+
+
+@pytest.mark.parametrize(("examples", "size"), [(1, 1), (9, 9), (10, 10), (11, 6), (20, 10), (26, 9)])
+def test_blocks_are_of_equal_size_and_nothing_is_lost(examples, size, monkeypatch):
+    monkeypatch.setattr(evaluation, "MOST_EXAMPLES", 10)
+    assert sizes_and_sums(examples) == {size}
+
+
+@pytest.mark.parametrize(("values", "size"), [(400, 20), (48, 4), (12, 1), (3, 1)])
+def test_large_examples_come_in_smaller_blocks(values, size, monkeypatch):
+    monkeypatch.setattr(evaluation, "MOST_VALUES", values)
+    assert sizes_and_sums(20, shape=(4, 3)) == {size}
