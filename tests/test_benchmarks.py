@@ -53,10 +53,16 @@ def test_varbench_is_held_against_the_fastest_peer_by_medians() -> None:
 
 
 def test_a_race_of_unequal_trainings_is_named() -> None:
-    assert parity([result("torch", 1.0), result("varbench", 1.0)]) == []
-    (sentence,) = parity([result("torch", 1.0, accuracy=0.7), result("varbench", 1.0)])
+    assert parity([result("torch", 1.0), result("varbench", 1.0)], examples=360) == []
+    (sentence,) = parity([result("torch", 1.0, accuracy=0.7), result("varbench", 1.0)], examples=360)
     assert "torch is -20.0 pp off varbench" in sentence
-    assert parity([result("torch", 1.0, accuracy=float("nan")), result("varbench", 1.0)])
+    assert parity([result("torch", 1.0, accuracy=float("nan")), result("varbench", 1.0)], examples=360)
+
+
+def test_single_runs_may_differ_as_much_as_their_test_examples_leave_open() -> None:
+    results = [Result(arm, 1.0, (1.0,), (accuracy,), 1) for arm, accuracy in (("torch", 0.82), ("varbench", 0.9))]
+    assert parity(results, examples=100) == []
+    assert parity(results, examples=100_000)
 
 
 def test_the_knee_is_where_more_runs_hardly_help() -> None:
@@ -75,7 +81,7 @@ def test_a_small_race_trains_the_same_network_and_writes_its_results(tmp_path: P
     results = race(task, 2, ["jax", "varbench"], platform="cpu", repeats=1, say=lambda line: None)
     assert [r.arm for r in results] == ["jax", "varbench"]
     assert all(not r.failed and len(r.accuracies) == 2 and min(r.accuracies) > 0.8 for r in results)
-    assert parity(results) == []
+    assert parity(results, examples=len(task.dataset().y_test)) == []
     about = {"platform": "cpu", "kind": "cpu", "processor": "x", "cores": 2, "versions": {"jax": "1"}, "started": "now"}
     write([row_of(task, 2, results, LIMITS, platform="cpu")], LIMITS, about, [], tmp_path)
     document = json.loads((tmp_path / "speed.json").read_text())
@@ -221,10 +227,12 @@ def test_races_of_an_earlier_day_are_kept_as_they_were(tmp_path: Path) -> None:
         "started": "2026",
     }
     write([row], LIMITS, about, [], tmp_path)
-    assert earlier(tmp_path, measured_now=("analysis",)) == Earlier(rows=(row,), dates={"training": "2026"})
-    write([row], LIMITS, {**about, "kept": {"training": "2026"}, "started": "2027"}, [], tmp_path)
-    assert "Measured earlier, 2026: training." in (tmp_path / "report.md").read_text()
-    assert earlier(tmp_path, measured_now=("analysis",)).dates == {"training": "2026"}
+    assert earlier(tmp_path, measured_now=("analysis",)) == Earlier(rows=(row,), dates={"training of mlp-32": "2026"})
+    write([row], LIMITS, {**about, "kept": {"training of mlp-32": "2026"}, "started": "2027"}, [], tmp_path)
+    assert "Measured earlier, 2026: training of mlp-32." in (tmp_path / "report.md").read_text()
+    assert earlier(tmp_path, measured_now=("analysis",)).dates == {"training of mlp-32": "2026"}
+    assert earlier(tmp_path, measured_now=("training",), raced=["mlp-512"]).rows == (row,)
+    assert earlier(tmp_path, measured_now=("training",), raced=["mlp-32", "mlp-512"]) == Earlier(dates={})
 
 
 def test_training_is_held_to_the_bar_of_its_task_and_number_of_runs() -> None:

@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS), metavar="TASK", help=", ".join(TASKS))
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS), metavar="ARM", help=", ".join(ARMS))
     parser.add_argument("--runs", nargs="+", type=int, help="numbers of runs, in place of those of each race")
-    parser.add_argument("--add", action="store_true", help="keep what the folder holds of the other parts")
+    parser.add_argument("--add", action="store_true", help="keep what the folder holds of other parts and tasks")
     parser.add_argument("--largest", action="store_true", help="of each race of training only the most runs")
     parser.add_argument("--repeats", type=int, default=3, help="rounds in which every arm has its turn (default 3)")
     parser.add_argument("--out", type=Path, default=Path("reports/speed"), help="folder for table, JSON and figure")
@@ -65,7 +65,7 @@ def main() -> None:
     about = machine(given.platform) | {"started": datetime.now(UTC).isoformat(timespec="seconds")}
     beside: dict[str, Any] | None = None
     if given.add:
-        before = earlier(folder, measured_now=parts)
+        before = earlier(folder, measured_now=parts, raced=given.tasks)
         rows, analysis, beside = list(before.rows), list(before.analysis), before.beside
         about["kept"] = before.dates or {}
 
@@ -76,6 +76,7 @@ def main() -> None:
         return True
 
     def written() -> None:
+        rows.sort(key=lambda row: (list(TASKS).index(row.task), row.runs))
         write(rows, limits, about, wrong, folder, analysis=analysis, beside=beside, left_out=left_out)
 
     if "overheads" in parts:
@@ -96,7 +97,8 @@ def main() -> None:
             if late(f"training: {name}, {runs:,} runs"):
                 continue
             results = race(task, runs, names, platform=given.platform, repeats=given.repeats, say=say, known=known)
-            wrong += [f"{name}, {runs} runs: {sentence}" for sentence in parity(results)]
+            different = parity(results, examples=len(task.dataset().y_test))
+            wrong += [f"{name}, {runs} runs: {sentence}" for sentence in different]
             rows.append(row_of(task, runs, results, limits, platform=given.platform))
             written()
     written()

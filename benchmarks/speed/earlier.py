@@ -1,8 +1,9 @@
-"""Parts that were measured before and stay in the report when another part is measured."""
+"""What was measured before and stays in the report when something else is measured: parts, and tasks of training."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,11 @@ from benchmarks.speed.report import Row
 
 @dataclass(frozen=True)
 class Earlier:
-    """What an earlier `speed.json` holds of the parts that are not measured now.
+    """What an earlier `speed.json` holds of what is not measured now.
 
     Attributes:
         rows, analysis, beside: As `report.write` takes them.
-        dates: Part → when it was begun.
+        dates: Part, or task of training → when it was begun.
     """
 
     rows: tuple[Row, ...] = ()
@@ -27,20 +28,28 @@ class Earlier:
     dates: dict[str, str] | None = None
 
 
-def earlier(folder: Path, *, measured_now: tuple[str, ...]) -> Earlier:
-    """Read what a folder holds from before; nothing where it holds nothing."""
+def earlier(folder: Path, *, measured_now: tuple[str, ...], raced: Collection[str] = ()) -> Earlier:
+    """Read what a folder holds from before; nothing where it holds nothing.
+
+    Args:
+        folder: Of an earlier report.
+        measured_now: Parts.
+        raced: Of the part "training", the tasks that are measured now.
+    """
     path = folder / "speed.json"
     if not path.exists():
         return Earlier()
     document = json.loads(path.read_text())
-    held = {"training": document["races"], "analysis": document["analysis"], "overheads": document["overheads"]}
+    held = {"analysis": document["analysis"], "overheads": document["overheads"]}
     kept = {part: what for part, what in held.items() if what and part not in measured_now}
+    rows = [row for row in document["races"] if "training" not in measured_now or row["task"] not in raced]
     begun = document["machine"].get("kept", {})
+    names = [*(f"training of {task}" for task in dict.fromkeys(row["task"] for row in rows)), *kept]
     return Earlier(
-        rows=tuple(_row(row) for row in kept.get("training", ())),
+        rows=tuple(map(_row, rows)),
         analysis=tuple(_analysis_row(row) for row in kept.get("analysis", ())),
         beside=kept.get("overheads"),
-        dates={part: begun.get(part, document["machine"]["started"]) for part in kept},
+        dates={name: begun.get(name, document["machine"]["started"]) for name in names},
     )
 
 

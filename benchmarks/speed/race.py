@@ -119,21 +119,32 @@ def _scaled(each: Result, runs: int) -> Result:
     return dataclasses.replace(each, seconds=tuple(runs * seconds for seconds in each.seconds))
 
 
-def parity(results: list[Result]) -> list[str]:
-    """Sentences on arms whose accuracy is not that of varbench: a race between different trainings says nothing."""
+def parity(results: list[Result], *, examples: int) -> list[str]:
+    """Sentences on arms whose accuracy is not that of varbench: a race between different trainings says nothing.
+
+    Runs of one pipeline differ: by their standard deviation, or, where one run alone says nothing of it, by about the
+    standard error of a fraction of so many test examples.
+    """
     ours = next((r for r in results if r.arm == "varbench" and not r.failed), None)
     found = []
     for result in results:
         if ours is None or result.failed or result is ours:
             continue
         gap = float(np.mean(result.accuracies) - np.mean(ours.accuracies))
-        spread = max(float(np.std(r.accuracies, ddof=1)) if r.trained > 1 else 0.0 for r in (result, ours))
+        spread = max(_spread(r, examples) for r in (result, ours))
         allowed = PARITY + 3.0 * spread * (1.0 / result.trained + 1.0 / ours.trained) ** 0.5
         if not abs(gap) <= allowed:
             found.append(
                 f"{result.arm} is {100 * gap:+.1f} pp off varbench in accuracy; {100 * allowed:.1f} are allowed"
             )
     return found
+
+
+def _spread(result: Result, examples: int) -> float:
+    if result.trained > 1:
+        return float(np.std(result.accuracies, ddof=1))
+    (accuracy,) = result.accuracies
+    return (accuracy * (1.0 - accuracy) / examples) ** 0.5
 
 
 def _fits(arm: Arm, task: Task, runs: int, platform: str) -> bool:
