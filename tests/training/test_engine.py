@@ -213,9 +213,7 @@ def test_every_epoch_has_an_order_of_its_own(runs, plain):
 
 def test_curves_have_the_planned_points(engine, runs, plain):
     points = engine.checkpoints
-    assert points[0] == 1
-    assert points[-1] == 40
-    assert list(points) == sorted({max(1, round(40 * (i / 20) ** 2)) for i in range(1, 21)})
+    assert points == (2, 6, 14, 26, 40)
     for pair, expected in plain.items():
         run = runs[pair[0]]
         assert run.curves.shape == (len(points), 3)
@@ -226,6 +224,13 @@ def test_curves_have_the_planned_points(engine, runs, plain):
         assert run.curves[-1, 1] == pytest.approx(-log_p[np.arange(26), DATA.y_test].mean(), rel=1e-5)
         assert run.curves[-1, 2] == pytest.approx(np.mean(run.logits.argmax(1) == DATA.y_test), abs=1e-6)
     assert runs[0].curves[-1, 0] < runs[0].curves[0, 0], "it learned"
+
+
+@pytest.mark.parametrize(("steps", "first", "points"), [(1, 1, 1), (40, 2, 5), (100, 1, 11), (1000, 3, 20)])
+def test_curves_of_short_runs_have_fewer_points(steps, first, points):
+    """26 test examples at every point; a step on 10 examples counts as 30: a tenth of 100 steps is 11 points."""
+    found = engine_of(BASE.replace(steps=steps)).checkpoints
+    assert (found[0], found[-1], len(found)) == (first, steps, points)
 
 
 def test_progress_is_told(engine, runs):

@@ -30,6 +30,7 @@ from varbench.training.design import Levels
 from varbench.training.moments import snapshot_steps
 from varbench.training.networks import model_for, parameters_of
 from varbench.training.optimizer import optimizer_of
+from varbench.training.program import CURVE_EXAMPLES
 from varbench.training.programs import Programs, shared_programs
 from varbench.training.recipe import Recipe
 from varbench.training.run import Arrays, Score
@@ -37,7 +38,11 @@ from varbench.training.settings import Settings, form_of, settings_of
 from varbench.training.strategy import Strategy, default_strategy
 from varbench.training.watch import Listener, Told, Watch
 
-CURVE_POINTS = 20
+CURVE_POINTS, FEWEST_POINTS = 20, 5
+CURVE_SHARE = 0.1
+"""Curves have fewer points, but no fewer than five, where these would take more than a tenth of the arithmetic of the
+training, for which an example counts three times: forward, and back to the weights and to what came before."""
+
 SEGMENTS, SHORTEST = 40, 50
 """A block goes back to the host at least so many times, for progress and interruption, but for fewer steps only where
 the curves have a point: a call costs as much as several steps of a small network."""
@@ -150,7 +155,10 @@ class Engine:
     @cached_property
     def checkpoints(self) -> tuple[int, ...]:
         """Steps at which the curves have a point: denser at the start, the last step included."""
-        fractions = (np.arange(1, CURVE_POINTS + 1) / CURVE_POINTS) ** 2
+        scored = min(CURVE_EXAMPLES, len(self.dataset.y_test))
+        affordable = int(CURVE_SHARE * 3 * self.steps * self.recipe.batch_size / scored)
+        points = min(CURVE_POINTS, max(FEWEST_POINTS, affordable))
+        fractions = (np.arange(1, points + 1) / points) ** 2
         return tuple(int(s) for s in np.unique(np.maximum(1, np.round(self.steps * fractions))))
 
     @cached_property
