@@ -143,6 +143,11 @@ def arms_table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
+def _by_day(dates: dict[str, str]) -> list[tuple[str, list[str]]]:
+    days = sorted({date[:10] for date in dates.values()})
+    return [(day, [name for name, date in dates.items() if date[:10] == day]) for day in days]
+
+
 def write(
     rows: list[Row],
     limits: dict[str, float],
@@ -195,7 +200,7 @@ def write(
         f"{about['kind']}, {about['cores']} cores; {about['processor']}. {about['started'][:10]}. Versions: "
         + ", ".join(f"{name} {version}" for name, version in about["versions"].items())
         + f". Made by `{command}`."
-        + "".join(f" Measured earlier, {date[:10]}: {part}." for part, date in about.get("kept", {}).items()),
+        + "".join(f" Measured earlier, {day}: {', '.join(kept)}." for day, kept in _by_day(about.get("kept", {}))),
         *(["## Bars", bars_table(reached)] if reached else []),
         *(training if rows else []),
         *(
