@@ -263,6 +263,7 @@ def _figure(rows: list[Row], path: Path) -> None:
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
     import seaborn as sns
+    from matplotlib.ticker import LogLocator, NullLocator
 
     sns.set_theme(style="whitegrid", context="paper")
     tasks = list(dict.fromkeys(row.task for row in rows))
@@ -297,6 +298,13 @@ def _figure(rows: list[Row], path: Path) -> None:
                 at = knee(points)
                 axis.axvline(at, color=colours[arm], lw=0.8, ls=":")
         axis.set(xscale="log", yscale="log", title=name, xlabel="runs", ylabel="runs per second")
+        raced = sorted({row.runs for row in rows if row.task == name})
+        axis.set_xticks(raced, [f"{runs:,}" for runs in raced])
+        axis.set_xlim(raced[0] / 1.5, raced[-1] * 1.5)
+        axis.xaxis.set_minor_locator(NullLocator())
+        axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_locator(NullLocator())
     for axis in list(axes.flat)[len(tasks) :]:
         axis.set_axis_off()
     handles, labels = {}, []
