@@ -228,8 +228,10 @@ def test_races_of_an_earlier_day_are_kept_as_they_were(tmp_path: Path) -> None:
     }
     write([row], LIMITS, about, [], tmp_path)
     assert earlier(tmp_path, measured_now=("analysis",)) == Earlier(rows=(row,), dates={"training of mlp-32": "2026"})
-    write([row], LIMITS, {**about, "kept": {"training of mlp-32": "2026"}, "started": "2027"}, [], tmp_path)
-    assert "Measured earlier, 2026: training of mlp-32." in (tmp_path / "report.md").read_text()
+    kept = {"training of mlp-32": "2026", "overheads": "2025", "analysis": "2026"}
+    write([row], LIMITS, {**about, "kept": kept, "started": "2027"}, [], tmp_path)
+    told = "Measured earlier, 2025: overheads. Measured earlier, 2026: training of mlp-32, analysis."
+    assert told in (tmp_path / "report.md").read_text()
     assert earlier(tmp_path, measured_now=("analysis",)).dates == {"training of mlp-32": "2026"}
     assert earlier(tmp_path, measured_now=("training",), raced=["mlp-512"]).rows == (row,)
     assert earlier(tmp_path, measured_now=("training",), raced=["mlp-32", "mlp-512"]) == Earlier(dates={})

@@ -10,7 +10,7 @@ from varbench.training.recipe import Recipe
 from varbench.training.settings import Form, form_of
 from varbench.training.strategy import Strategy
 
-COMPILE_SECONDS = 7.0
+COMPILE_SECONDS = 3.0
 FLOPS_PER_SECOND = {"cpu": 12e9, "gpu": 2e12}
 """Rates to expect of small models: per core on a CPU, per device elsewhere. Only the printed estimate uses them."""
 
