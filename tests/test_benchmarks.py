@@ -246,6 +246,7 @@ def test_training_is_held_to_the_bar_of_its_task_and_number_of_runs() -> None:
     assert of("mlp-32", 64, 1.0) == {"mlp-32, 64 runs: ≥ 5 × as fast as the fastest peer": False}
     assert of("mlp-32", 64, 0.8) == {"mlp-32, 64 runs: ≥ 5 × as fast as the fastest peer": True}
     assert of("mlp-32", 8, 3.0) == {"mlp-32, 8 runs: not slower than the fastest peer": True}
+    assert of("mlp-32", 1, 3.0) == {"mlp-32, 1 run: not slower than the fastest peer": True}
     assert of("mlp-32", 8, 5.0) == {"mlp-32, 8 runs: not slower than the fastest peer": False}
     task = TASKS["mlp-512"]
     arithmetic = 64 * task.steps * step_flops(task) / LIMITS["float32"]

@@ -29,7 +29,7 @@ from benchmarks.speed.earlier import earlier
 from benchmarks.speed.overheads import BUDGET, STUDY, overheads
 from benchmarks.speed.race import Result, parity, race
 from benchmarks.speed.report import Row, machine, row_of, table, write
-from benchmarks.speed.tasks import TASKS
+from benchmarks.speed.tasks import TASKS, counted
 
 PARTS = ("overheads", "analysis", "training")
 
@@ -94,11 +94,11 @@ def main() -> None:
         known: dict[str, Result] = {}
         numbers = (given.runs or task.runs) if task.runs else ()
         for runs in numbers[-1:] if given.largest else numbers:
-            if late(f"training: {name}, {runs:,} runs"):
+            if late(f"training: {name}, {counted(runs)}"):
                 continue
             results = race(task, runs, names, platform=given.platform, repeats=given.repeats, say=say, known=known)
             different = parity(results, examples=len(task.dataset().y_test))
-            wrong += [f"{name}, {runs} runs: {sentence}" for sentence in different]
+            wrong += [f"{name}, {counted(runs)}: {sentence}" for sentence in different]
             rows.append(row_of(task, runs, results, limits, platform=given.platform))
             written()
     written()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.speed.analysis_race import AnalysisRow, slope
 from benchmarks.speed.overheads import shares
+from benchmarks.speed.tasks import counted
 
 if TYPE_CHECKING:
     from benchmarks.speed.report import Row
@@ -75,7 +76,7 @@ def _training(row: Row, platform: str) -> Bar:
     runs, times = FASTER.get(row.task, (0, 1.0)) if platform == "cpu" else (0, 1.0)
     least = times if row.runs >= runs else 1.0
     words = f"≥ {least:g} × as fast as the fastest peer" if least > 1 else "not slower than the fastest peer"
-    return Bar(f"{row.task}, {row.runs:,} runs: {words}", f"{row.ratio:.2f} ×", row.ratio >= least)
+    return Bar(f"{row.task}, {counted(row.runs)}: {words}", f"{row.ratio:.2f} ×", row.ratio >= least)
 
 
 def _shares(rows: list[Row], least: dict[str, float]) -> list[Bar]:
@@ -83,14 +84,14 @@ def _shares(rows: list[Row], least: dict[str, float]) -> list[Bar]:
     for task, bar in least.items():
         largest = max((r for r in rows if r.task == task and r.share is not None), key=lambda r: r.runs, default=None)
         if largest is not None and largest.share is not None:
-            what = f"{task}, {largest.runs:,} runs: ≥ {bar:.0%} of the limit ({largest.bound})"
+            what = f"{task}, {counted(largest.runs)}: ≥ {bar:.0%} of the limit ({largest.bound})"
             found.append(Bar(what, f"{largest.share:.0%}", largest.share >= bar))
     return found
 
 
 def _loop(row: Row) -> Bar:
     assert row.loop_ratio is not None
-    what = f"{row.task}, {row.runs:,} runs: ≥ {GPU_FASTER:g} × as fast as a loop in PyTorch"
+    what = f"{row.task}, {counted(row.runs)}: ≥ {GPU_FASTER:g} × as fast as a loop in PyTorch"
     return Bar(what, f"{row.loop_ratio:.3g} ×", row.loop_ratio >= GPU_FASTER)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.speed.arms import ARMS, Arm, Job
-from benchmarks.speed.tasks import Task
+from benchmarks.speed.tasks import Task, counted
 from varbench.data import standardize
 
 CONVOLUTIONAL = ("mnist1d-cnn", "cnn", "resnet")
@@ -87,7 +87,7 @@ def race(
             if known is not None and name in known:
                 results.append(_scaled(known[name], runs))
                 continue
-            say(f"{task.name}, {runs} runs: preparing {arm.label}")
+            say(f"{task.name}, {counted(runs)}: preparing {arm.label}")
             team = _Team(name, arm, task, runs, platform=platform, arrays=arrays)
             if team.failed:
                 team.stop()
@@ -100,7 +100,7 @@ def race(
                 for name, team in teams.items():
                     if sum(times[name]) > PATIENCE * team.scale:
                         continue
-                    say(f"{task.name}, {runs} runs, round {i + 1} of {repeats}: {ARMS[name].label}")
+                    say(f"{task.name}, {counted(runs)}, round {i + 1} of {repeats}: {ARMS[name].label}")
                     times[name].append(team.train())
             for name, team in teams.items():
                 trained = len(team.accuracies)

@@ -102,6 +102,11 @@ NETS = (
 TASKS = {task.name: task for task in (MLPS[0], NETS[0], MLPS[2], *NETS[1:], MLPS[1])}
 
 
+def counted(runs: int) -> str:
+    """`1 run`, `1,024 runs`."""
+    return f"{runs:,} run{'' if runs == 1 else 's'}"
+
+
 def step_flops(task: Task) -> int:
     """Floating-point operations of the matrix products of one step of one run: forward, and back to every weight.
 

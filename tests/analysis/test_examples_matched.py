@@ -90,6 +90,7 @@ def test_the_conditions_of_one_file_are_compared_with_its_first(tmp_path):
             np.savez(tmp_path / f"{name}.npz", labels=arrays["labels"], logits=arrays["logits"][names == name])
     alone, apart = compared(whole), compared(tmp_path / "old.npz", tmp_path / "new.npz")
     assert [c["label"] for c in alone["conditions"][:2]] == ["A · old", "B · new"]
+    assert told(alone) == ["Test examples are the same: both are of one file, which holds them once for all its runs."]
     assert alone["manifest"]["command"].startswith(f"varbench compare {whole}")
     assert numbers(alone)[1:] == numbers(apart)[1:]
     values = [[(row["difference"], row["p"]) for row in document["comparisons"]] for document in (alone, apart)]

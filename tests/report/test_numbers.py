@@ -30,7 +30,7 @@ WRITTEN = [
     (3.21e-9, 2.93e-9, 3.49e-9, "nats", "3.21 × 10⁻⁹ nats [2.93 × 10⁻⁹, 3.49 × 10⁻⁹]"),
     (2.3e-9, None, None, "fraction", "2.30 × 10⁻⁷ %"),
     (1234567.0, 1.2e6, 1.27e6, "", "1.235 × 10⁶ [1.200 × 10⁶, 1.270 × 10⁶]"),
-    (0.0, None, None, "fraction", "0 (exactly)"),
+    (0.0, None, None, "fraction", "0 %"),  # without an interval nobody knows how exactly
     (0.0, 0.0, 0.0, "distance", "0 (exactly)"),
     (-0.0, 0.0, 0.0, "distance", "0 (exactly)"),
     (0.0, 0.0, 0.0042, "fraction", "0.00 % [0.00, 0.42]"),

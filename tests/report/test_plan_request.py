@@ -2,9 +2,11 @@
 
 from dataclasses import FrozenInstanceError
 
+import numpy as np
 import pytest
 
 import varbench
+from varbench.analysis.population import PopulationArrays
 from varbench.errors import InputError
 from varbench.report.plan.request import Request, plan_from_sd
 
@@ -41,3 +43,14 @@ def test_a_request_is_not_changed_and_has_one_goal():
         Request().runs = 3
     with pytest.raises(InputError, match="one goal, not both difference and runs"):
         Request(runs=3).goal(difference=1.0, width=None)
+
+
+@pytest.mark.parametrize("lost", [0, 2])
+def test_a_plan_says_how_many_runs_of_its_pilot_diverged(lost):
+    random = np.random.default_rng(0)
+    labels = np.arange(60) % 3
+    logits = (random.normal(size=(8, 60, 3)) + 2 * np.eye(3)[labels]).astype(np.float32)
+    logits[:lost] = np.nan
+    pilot = PopulationArrays(logits=logits, labels=labels, finished=np.arange(8) >= lost)
+    told = [note for note in varbench.plan(pilot, width="1pp")["notes"] if "diverged" in note]
+    assert [note.split(":")[0] for note in told] == (["2 of the 8 runs of the pilot diverged"] if lost else [])

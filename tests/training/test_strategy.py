@@ -35,7 +35,7 @@ def test_lanes_of_a_gpu_are_a_power_of_two_that_fits_the_budget_as_well_as_can_b
         (2_048, 4, "map"),
         (15_210, 4, "map"),
         (131_071, 4, "map"),
-        (301_066, 1, "vmap"),
+        (301_066, 1, "map"),
     ],
 )
 def test_a_cpu_batches_only_what_is_tiny_and_trains_alone_what_is_large(parameters, width, batching):

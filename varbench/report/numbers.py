@@ -57,8 +57,8 @@ class Quantity:
 
     @property
     def is_exact_zero(self) -> bool:
-        """True for a zero that carries no uncertainty: no interval, or an interval that is zero itself."""
-        return self.value == 0 and self.low in (None, 0) and self.high in (None, 0)
+        """True for a zero whose interval is zero itself; one without an interval is an estimate like any other."""
+        return self.value == 0 and self.low == 0 and self.high == 0
 
     @property
     def text(self) -> str:

@@ -59,7 +59,7 @@ def one_after_another(function: Any, runs: Any, lanes: Any) -> Any:
     """What a function makes of each of the first `runs` lanes, in turn; zeros for the other lanes.
 
     How many they are is no part of the program, so that a block that is not full neither works for empty lanes nor
-    needs a program of its own.
+    needs a program of its own. Of a single lane nothing is copied.
     """
 
     def lane(i: Any) -> Any:
@@ -71,5 +71,7 @@ def one_after_another(function: Any, runs: Any, lanes: Any) -> Any:
         )
 
     width = jax.tree.leaves(lanes)[0].shape[0]
+    if width == 1:
+        return jax.tree.map(lambda one: one[None], function(*jax.tree.map(lambda all_of: all_of[0], lanes)))
     each = jax.eval_shape(lambda: function(*lane(0)))
     return lax.fori_loop(0, runs, put, jax.tree.map(lambda one: jnp.zeros((width, *one.shape), one.dtype), each))

@@ -138,6 +138,11 @@ def test_probabilities_that_were_rounded_are_fine(tmp_path: Path) -> None:
         ),
         ("predictions", lambda t: t.drop(index=[20]), "is example 3"),
         ("predictions", lambda t: pd.concat([t, t[30:31]]), "rows 31 and 73 are both run 0 of sgd and example 5"),
+        (
+            "predictions",
+            lambda t: pd.concat([t, t[30:31].assign(prediction=np.nan)]),
+            "row 73, prediction is missing: has the row too few fields?",
+        ),
         ("predictions", lambda t: t[:0], "has no rows below its header"),
         (
             "predictions",

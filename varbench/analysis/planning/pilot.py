@@ -54,6 +54,7 @@ class Pilot:
         labels: What each measure is called.
         units: The unit of each measure.
         matrices: Matrices [R, R] of all its runs, by measure.
+        n_diverged: So many of its runs did not finish.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Pilot:
     labels: Mapping[str, str]
     units: Mapping[str, str]
     matrices: Mapping[str, Float[np.ndarray, "R R"]]
+    n_diverged: int = 0
 
     def key_of(self, measure: str) -> Key:
         """Measure and position of a name such as `accuracy` or `ensemble_accuracy@4`.
@@ -155,6 +157,7 @@ def pilot_of_population(
         labels={key: entry.label for key, entry in MEASURES.items()},
         units={key: entry.unit for key, entry in MEASURES.items()},
         matrices=matrices,
+        n_diverged=int((~population.finished).sum()),
     )
 
 
@@ -202,6 +205,7 @@ def _pilot(document: Mapping[str, Any], name: str, entry: Mapping[str, Any]) -> 
         labels={key: str(entry["label"]) for key, entry in document["measures"].items()},
         units={key: str(entry["unit"]) for key, entry in document["measures"].items()},
         matrices={key: matrix for key, matrix in matrices.items() if _whole(matrix, rows.get((key, None)))},
+        n_diverged=int(entry.get("n_diverged") or 0),
     )
 
 

@@ -159,11 +159,13 @@ def _caption(pair: Pair, rows: Sequence[Difference]) -> str:
         f"Intervals of the differences: {told or 'none'}. {_pairing(paired, len(rows))} p values are two-sided; Holm's "
         f"are adjusted over the {tested} measures without a position, of all comparisons on this page together."
     )
-    if any(row.improvement is not None for row in rows):
+    matched = [row.paired for row in rows if row.improvement is not None]
+    if matched:
         a, b = pair.letters
+        other = f"the run of {b} with the same levels" if all(matched) else f"one of {b}"
         sentence += (
-            f" {_chance(pair)}: how likely a run of {a} is better than one of {b}, ties half (where neither "
-            "direction is better, larger)."
+            f" {_chance(pair)}: how likely a run of {a} is better than {other}, ties half (where neither direction is "
+            "better, larger)."
         )
     return sentence
 
@@ -192,8 +194,8 @@ KIND = FigureKind(
     reading=(
         "Circles: the difference of the two conditions' means over runs, or of their spreads, in the unit of the "
         "axis; bars: its interval, by the method that the table names. Left of the tick the first condition has more,"
-        " right of it the second. Diamonds: how likely a run of the first is better than a run of the second; at 0.5 "
-        "neither is."
+        " right of it the second. Diamonds: how likely a run of the first is better than a run of the second, the one "
+        "with the same levels where runs are paired; at 0.5 neither is."
     ),
     tables_open=True,
 )

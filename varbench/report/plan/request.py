@@ -106,6 +106,11 @@ def plan_from_pilot(request: Request, pilots: Sequence[Pilot], *, condition: str
     notes = []
     if others and condition is None:
         notes.append(f"This is {pilot.label}, the first population of the pilot; others: {', '.join(others)}.")
+    if pilot.n_diverged:
+        notes.append(
+            f"{pilot.n_diverged} of the {pilot.n_runs} runs of the pilot diverged: they count with accuracy 0 and with "
+            "no prediction, which differs from every other and widens the spread; in the loss they do not count."
+        )
     return plan_document(
         goal,
         Basis(tuple(subjects), pilot.label, pilot.name, pilot.n_runs, None, tuple(notes)),
