@@ -167,9 +167,9 @@ def _refuse_gaps(cells: _Cells, path: Path, *, empty: pd.DataFrame) -> None:
         row = int(np.argmax(again))
         first = int(np.argmax(place == place[row]))
         for one in (first, row):
-            lost = empty.columns[empty.iloc[one]]
-            if len(lost):
-                _refuse(path, one, str(lost[0]), "is missing: has the row too few fields?")
+            without = empty.columns[empty.iloc[one]]
+            if len(without):
+                _refuse(path, one, str(without[0]), "is missing: has the row too few fields?")
         raise InputError(
             f"{path}: rows {first + 1} and {row + 1} are both run {cells.runs[cells.run[row]]} and example "
             f"{cells.examples[cells.example[row]]}: give every run each example once"
