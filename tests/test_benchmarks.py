@@ -208,11 +208,10 @@ def test_bars_are_judged_by_what_was_measured(tmp_path: Path) -> None:
     assert "| loops | 400* |" in page
     assert "training: mlp-512." in page
     assert (tmp_path / "analysis.svg").exists()
-    again = earlier(tmp_path, measured_now=("training",))
+    again = earlier(tmp_path, about=about)
     assert (again.analysis, again.beside) == (tuple(rows), beside)
     assert again.dates == {"analysis": "now", "overheads": "now"}
-    assert earlier(tmp_path, measured_now=("overheads", "analysis")) == Earlier(dates={})
-    assert earlier(tmp_path / "nowhere", measured_now=()) == Earlier()
+    assert earlier(tmp_path / "nowhere", about=about) == Earlier()
     assert (tmp_path / "overheads.svg").exists()
 
 
@@ -227,14 +226,40 @@ def test_races_of_an_earlier_day_are_kept_as_they_were(tmp_path: Path) -> None:
         "started": "2026",
     }
     write([row], LIMITS, about, [], tmp_path)
-    assert earlier(tmp_path, measured_now=("analysis",)) == Earlier(rows=(row,), dates={"training of mlp-32": "2026"})
+    assert earlier(tmp_path, about=about) == Earlier((row,), (), None, {"training of mlp-32": "2026"})
     kept = {"training of mlp-32": "2026", "overheads": "2025", "analysis": "2026"}
     write([row], LIMITS, {**about, "kept": kept, "started": "2027"}, [], tmp_path)
     told = "Measured earlier, 2025: overheads. Measured earlier, 2026: training of mlp-32, analysis."
     assert told in (tmp_path / "report.md").read_text()
-    assert earlier(tmp_path, measured_now=("analysis",)).dates == {"training of mlp-32": "2026"}
-    assert earlier(tmp_path, measured_now=("training",), raced=["mlp-512"]).rows == (row,)
-    assert earlier(tmp_path, measured_now=("training",), raced=["mlp-32", "mlp-512"]) == Earlier(dates={})
+    assert earlier(tmp_path, about=about).dates == {"training of mlp-32": "2026"}
+    with pytest.raises(ValueError, match="was measured with cores 2, and here it is 64: give another --out"):
+        earlier(tmp_path, about={**about, "cores": 64})
+    for spoiled in ("{", "{}", "[]"):
+        (tmp_path / "speed.json").write_text(spoiled)
+        with pytest.raises(ValueError, match="holds no report to add to"):
+            earlier(tmp_path, about=about)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--repeats", "0"], "at least 1 was expected"),
+        (["--runs", "8", "0"], "at least 1 was expected"),
+        (["--minutes", "nan"], "a number above 0 was expected"),
+        (["--out", "pyproject.toml"], "--out pyproject.toml: no folder can be made there"),
+    ],
+)
+def test_what_cannot_be_raced_is_refused_by_a_sentence(words, said) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.speed", *words], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_race_in_which_varbench_failed_is_no_success() -> None:
+    assert parity([result("torch", 1.0), result("varbench", 1.0, failed="no memory")], examples=360)
 
 
 def test_training_is_held_to_the_bar_of_its_task_and_number_of_runs() -> None:

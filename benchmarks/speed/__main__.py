@@ -19,16 +19,15 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from benchmarks.speed.analysis import CASES
-from benchmarks.speed.analysis_race import AnalysisRow, analysis_race
+from benchmarks.speed.analysis_race import analysis_race
 from benchmarks.speed.arms import ARMS
 from benchmarks.speed.ceilings import ceilings
-from benchmarks.speed.earlier import earlier
+from benchmarks.speed.earlier import Earlier, earlier
 from benchmarks.speed.overheads import BUDGET, STUDY, overheads
 from benchmarks.speed.race import Result, parity, race
-from benchmarks.speed.report import Row, machine, row_of, table, write
+from benchmarks.speed.report import machine, row_of, table, write
 from benchmarks.speed.tasks import TASKS, counted
 
 PARTS = ("overheads", "analysis", "training")
@@ -47,27 +46,37 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS), metavar="TASK", help=", ".join(TASKS))
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS), metavar="ARM", help=", ".join(ARMS))
     parser.add_argument("--runs", nargs="+", type=int, help="numbers of runs, in place of those of each race")
-    parser.add_argument("--add", action="store_true", help="keep what the folder holds of other parts and tasks")
+    parser.add_argument("--add", action="store_true", help="keep what the folder holds and is not measured again")
     parser.add_argument("--largest", action="store_true", help="of each race of training only the most runs")
     parser.add_argument("--repeats", type=int, default=3, help="rounds in which every arm has its turn (default 3)")
     parser.add_argument("--out", type=Path, default=Path("reports/speed"), help="folder for table, JSON and figure")
     given = parser.parse_args()
+    if given.repeats < 1 or min(given.runs or [1]) < 1:
+        parser.error("--repeats and --runs: at least 1 was expected")
+    if not 0 < given.minutes < float("inf"):
+        parser.error(f"--minutes {given.minutes:g}: a number above 0 was expected")
+    folder = given.out / given.platform
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"--out {given.out}: no folder can be made there ({error.strerror})")
 
     import jax
 
     jax.config.update("jax_platforms", "cpu")  # only counts; the arms have the GPU's memory for themselves
     names = list(dict.fromkeys([*given.arms, "varbench"]))
-    started, folder = time.monotonic(), given.out / given.platform
+    started = time.monotonic()
     parts = tuple(given.parts or (PARTS if given.platform == "cpu" else ("training",)))
-    say(f"measuring what this {given.platform} can do")
-    limits, rows, analysis = ceilings(given.platform), list[Row](), list[AnalysisRow]()
-    wrong, left_out = list[str](), list[str]()
     about = machine(given.platform) | {"started": datetime.now(UTC).isoformat(timespec="seconds")}
-    beside: dict[str, Any] | None = None
-    if given.add:
-        before = earlier(folder, measured_now=parts, raced=given.tasks)
-        rows, analysis, beside = list(before.rows), list(before.analysis), before.beside
-        about["kept"] = before.dates or {}
+    try:
+        before = earlier(folder, about=about) if given.add else Earlier()
+    except ValueError as error:
+        parser.error(str(error))
+    rows, analysis, beside = list(before.rows), list(before.analysis), before.beside
+    dates = before.dates or {}
+    say(f"measuring what this {given.platform} can do")
+    limits = ceilings(given.platform)
+    wrong, left_out = list[str](), list[str]()
 
     def late(what: str) -> bool:
         if time.monotonic() - started < 60 * given.minutes:
@@ -77,6 +86,10 @@ def main() -> None:
 
     def written() -> None:
         rows.sort(key=lambda row: (list(TASKS).index(row.task), row.runs))
+        old = {f"training of {row.task}" for row in rows if row in before.rows}
+        old |= {"analysis"} if any(row in before.analysis for row in analysis) else set()
+        old |= {"overheads"} if beside is not None and beside is before.beside else set()
+        about["kept"] = {name: date for name, date in dates.items() if name in old}
         write(rows, limits, about, wrong, folder, analysis=analysis, beside=beside, left_out=left_out)
 
     if "overheads" in parts:
@@ -86,7 +99,7 @@ def main() -> None:
         if late(f"analysis: {name}"):
             continue
         found, sentences = analysis_race(name, limits, say=say, runs=given.runs)
-        analysis += found
+        analysis = [row for row in analysis if row.case != name] + found
         wrong += sentences
         written()
     for name in given.tasks if "training" in parts else ():
@@ -99,6 +112,7 @@ def main() -> None:
             results = race(task, runs, names, platform=given.platform, repeats=given.repeats, say=say, known=known)
             different = parity(results, examples=len(task.dataset().y_test))
             wrong += [f"{name}, {counted(runs)}: {sentence}" for sentence in different]
+            rows = [row for row in rows if (row.task, row.runs) != (name, runs)]
             rows.append(row_of(task, runs, results, limits, platform=given.platform))
             written()
     written()

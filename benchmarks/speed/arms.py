@@ -1,4 +1,4 @@
-"""The arms: what a user would otherwise run, each in the way that it does best, and varbench."""
+"""The arms: what a user would otherwise run, in the ways that are fast somewhere, and varbench."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ class Arm:
         peer: Whether varbench is held against it.
         one_by_one: Trains one run after another: a few are timed and the rest is scaled.
         processes: Workers side by side, which share the runs.
-        conv_only: Makes sense for convolutional networks alone.
+        conv_only, dense_only: Makes sense for convolutional networks alone, or for others alone.
+        images: Makes sense for images alone.
         least_runs: From so many runs on it makes sense.
         most_conv_runs: On a CPU it is raced with so many runs of `mnist1d-cnn` at most, and on no larger convolutional
             network: batched convolutions inside a scan take XLA's naive path there, minutes for a race.
@@ -59,6 +60,8 @@ class Arm:
     one_by_one: bool = False
     processes: int = 1
     conv_only: bool = False
+    dense_only: bool = False
+    images: bool = False
     least_runs: int = 1
     most_conv_runs: int | None = None
     gpu: bool = True
@@ -70,12 +73,33 @@ TORCH, JAX = "benchmarks.speed.torch_arms", "benchmarks.speed.jax_arms"
 ARMS = {
     "torch": Arm("PyTorch, one run after another", f"{TORCH}:loop", one_by_one=True),
     "torch-compile": Arm("PyTorch, torch.compile", f"{TORCH}:compiled", one_by_one=True),
-    "torch-channels-last": Arm("PyTorch, channels last", f"{TORCH}:channels_last", one_by_one=True, conv_only=True),
+    "torch-channels-last": Arm(
+        "PyTorch, channels last", f"{TORCH}:channels_last", one_by_one=True, conv_only=True, images=True
+    ),
     "torch-processes": Arm(
         "PyTorch, a process per core", f"{TORCH}:loop", one_by_one=True, processes=2, least_runs=2, gpu=False
     ),
     "torch-func": Arm("PyTorch, torch.func vmap", f"{TORCH}:stacked", least_runs=8),
     "jax": Arm("plain JAX, one run after another", f"{JAX}:loop", one_by_one=True),
+    "jax-step": Arm("plain JAX, a compiled step in a loop", f"{JAX}:stepped", one_by_one=True),
+    "jax-processes": Arm(
+        "plain JAX, a process per core",
+        f"{JAX}:loop",
+        one_by_one=True,
+        processes=2,
+        least_runs=2,
+        dense_only=True,
+        gpu=False,
+    ),
+    "jax-step-processes": Arm(
+        "plain JAX, a step in a loop, a process per core",
+        f"{JAX}:stepped",
+        one_by_one=True,
+        processes=2,
+        least_runs=2,
+        conv_only=True,
+        gpu=False,
+    ),
     "jax-vmap": Arm("plain JAX, jit(vmap)", f"{JAX}:vmapped", least_runs=8, most_conv_runs=8),
     "varbench-wide": Arm("varbench, all runs in one program", f"{JAX}:wide", peer=False, least_runs=1024),
     "varbench": Arm("varbench", f"{JAX}:varbench", peer=False),

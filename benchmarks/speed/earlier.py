@@ -1,9 +1,8 @@
-"""What was measured before and stays in the report when something else is measured: parts, and tasks of training."""
+"""What was measured before, and stays in the report until it is measured again."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,13 @@ from benchmarks.speed.analysis_race import AnalysisRow, Timed
 from benchmarks.speed.race import Result
 from benchmarks.speed.report import Row
 
+SAME = ("platform", "kind", "processor", "cores", "versions")
+"""What must be as it was for earlier numbers to stand beside new ones."""
+
 
 @dataclass(frozen=True)
 class Earlier:
-    """What an earlier `speed.json` holds of what is not measured now.
+    """What an earlier `speed.json` holds.
 
     Attributes:
         rows, analysis, beside: As `report.write` takes them.
@@ -28,29 +30,35 @@ class Earlier:
     dates: dict[str, str] | None = None
 
 
-def earlier(folder: Path, *, measured_now: tuple[str, ...], raced: Collection[str] = ()) -> Earlier:
+def earlier(folder: Path, *, about: dict[str, Any]) -> Earlier:
     """Read what a folder holds from before; nothing where it holds nothing.
 
     Args:
         folder: Of an earlier report.
-        measured_now: Parts.
-        raced: Of the part "training", the tasks that are measured now.
+        about: The machine as it is now.
+
+    Raises:
+        ValueError: If the file is no such report, or of another machine or other versions; the message says so.
     """
     path = folder / "speed.json"
     if not path.exists():
         return Earlier()
-    document = json.loads(path.read_text())
-    held = {"analysis": document["analysis"], "overheads": document["overheads"]}
-    kept = {part: what for part, what in held.items() if what and part not in measured_now}
-    rows = [row for row in document["races"] if "training" not in measured_now or row["task"] not in raced]
-    begun = document["machine"].get("kept", {})
-    names = [*(f"training of {task}" for task in dict.fromkeys(row["task"] for row in rows)), *kept]
-    return Earlier(
-        rows=tuple(map(_row, rows)),
-        analysis=tuple(_analysis_row(row) for row in kept.get("analysis", ())),
-        beside=kept.get("overheads"),
-        dates={name: begun.get(name, document["machine"]["started"]) for name in names},
-    )
+    try:
+        document = json.loads(path.read_text())
+        machine = document["machine"]
+        rows = tuple(map(_row, document["races"]))
+        analysis = tuple(map(_analysis_row, document["analysis"]))
+        beside, started, begun = document["overheads"], machine["started"], machine.get("kept", {})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} holds no report to add to ({type(error).__name__}: {error})") from None
+    for name in SAME:
+        if machine.get(name) != about[name]:
+            raise ValueError(
+                f"{path} was measured with {name} {machine.get(name)}, and here it is {about[name]}: give another --out"
+            )
+    names = [f"training of {task}" for task in dict.fromkeys(row.task for row in rows)]
+    names += [name for name, what in (("analysis", analysis), ("overheads", beside)) if what]
+    return Earlier(rows, analysis, beside, {name: begun.get(name, started) for name in names})
 
 
 def _row(row: dict[str, Any]) -> Row:

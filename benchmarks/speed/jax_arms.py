@@ -1,9 +1,10 @@
-"""Plain JAX as one would write it for one run, alone and under `vmap`; and varbench."""
+"""Plain JAX as one would write it for one run: scanned, step by step, and under `vmap`; and varbench."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -70,6 +71,55 @@ def loop(job: Job) -> Callable[[], list[float]]:
     """One compiled run, called for one seed after another."""
     run = jax.jit(_run_of(job))
     return lambda: [float(run(jnp.uint32(seed))) for seed in range(job.first, job.first + job.runs)]
+
+
+def stepped(job: Job) -> Callable[[], list[float]]:
+    """One compiled step in a Python loop: no scan, and so convolutions that XLA has kernels for."""
+    from varbench.models import Options, build
+
+    task = Task(**{k: tuple(v) if isinstance(v, list) else v for k, v in job.task.items()})
+    x_train, y_train, x_test, y_test = (jnp.asarray(array) for array in job.data())
+    dtype = jnp.bfloat16 if task.precision == "bfloat16" else None
+    options = Options(task.model, x_train.shape[1:], 10, hidden=task.hidden, convolution="native", dtype=dtype)
+    model, optimizer = build(options), optax.adam(task.lr)
+    size, per_epoch = task.batch_size, len(y_train) // task.batch_size
+    unused = jax.random.key(0)
+
+    @jax.jit
+    def begin(seed: jax.Array) -> tuple[Any, Any, Any, jax.Array]:
+        init_key, order_key = jax.random.split(jax.random.key(seed))
+        params, state = model.init(init_key)
+        return params, state, optimizer.init(params), order_key
+
+    @jax.jit
+    def shuffled(order_key: jax.Array, epoch: jax.Array) -> jax.Array:
+        return jax.random.permutation(jax.random.fold_in(order_key, epoch), len(y_train))
+
+    @partial(jax.jit, donate_argnums=(0, 2))
+    def step(params: Any, state: Any, moments: Any, order: jax.Array, i: jax.Array) -> tuple[Any, Any]:
+        rows = lax.dynamic_slice(order, (i * size,), (size,))
+
+        def loss(params: Any) -> jax.Array:
+            logits, _ = model.apply(params, state, x_train[rows], unused, True)
+            return optax.softmax_cross_entropy(logits, jax.nn.one_hot(y_train[rows], 10)).mean()
+
+        updates, moments = optimizer.update(jax.grad(loss)(params), moments, params)
+        return optax.apply_updates(params, updates), moments
+
+    @jax.jit
+    def accuracy(params: Any, state: Any) -> jax.Array:
+        return (model.apply(params, state, x_test, unused, False)[0].argmax(-1) == y_test).mean()
+
+    def run(seed: int) -> float:
+        params, state, moments, order_key = begin(np.uint32(seed))
+        order = shuffled(order_key, np.int32(0))
+        for i in range(task.steps):
+            if i % per_epoch == 0:
+                order = shuffled(order_key, np.int32(i // per_epoch))
+            params, moments = step(params, state, moments, order, np.int32(i % per_epoch))
+        return float(accuracy(params, state))
+
+    return lambda: [run(seed) for seed in range(job.first, job.first + job.runs)]
 
 
 def vmapped(job: Job) -> Callable[[], list[float]]:

@@ -126,7 +126,7 @@ def parity(results: list[Result], *, examples: int) -> list[str]:
     standard error of a fraction of so many test examples.
     """
     ours = next((r for r in results if r.arm == "varbench" and not r.failed), None)
-    found = []
+    found = [f"varbench failed: {r.failed}" for r in results if r.arm == "varbench" and r.failed]
     for result in results:
         if ours is None or result.failed or result is ours:
             continue
@@ -148,7 +148,10 @@ def _spread(result: Result, examples: int) -> float:
 
 
 def _fits(arm: Arm, task: Task, runs: int, platform: str) -> bool:
-    if arm.conv_only and (task.model not in CONVOLUTIONAL or task.model == "mnist1d-cnn"):
+    convolutional = task.model in CONVOLUTIONAL
+    if (arm.conv_only and not convolutional) or (arm.dense_only and convolutional):
+        return False
+    if arm.images and task.model == "mnist1d-cnn":
         return False
     if platform == "cpu" and arm.most_conv_runs is not None and task.model in CONVOLUTIONAL:
         most = arm.most_conv_runs if task.model == "mnist1d-cnn" else 0

@@ -21,14 +21,14 @@ from benchmarks.speed.other_tables import (
     overheads_text,
 )
 from benchmarks.speed.race import Result
-from benchmarks.speed.tasks import Task, step_bytes, step_flops
+from benchmarks.speed.tasks import TASKS, Task, step_bytes, step_flops
 
 EXPLAINED = (
     "Medians over rounds in which the arms took turns; an arm has no further round once it took 8 s, and one that "
     "trains run after run is timed once for a task. *Ratio*: seconds of the fastest peer over those of varbench. "
     "*Share of the limit*: the least time that the arithmetic of the steps takes (or the traffic of weights and "
-    "moments, where that is more) over the time taken, evaluation and curves included. *Compile*: the preparation less "
-    "one training."
+    "moments, where that is more) over the time taken, evaluation and curves included; the limit is that of the call "
+    "which raced the row, measured at its start. *Compile*: the preparation less one training."
 )
 
 
@@ -102,8 +102,11 @@ COLUMNS = (
 def table(rows: list[Row], limits: dict[str, float]) -> str:
     """The races as a Markdown table."""
     rates = [f"{limits[p] / 1e9:,.0f} GFLOP/s in {p} products" for p in ("float32", "bfloat16") if p in limits]
+    used = [row.runs * row.steps * step_flops(TASKS[row.task]) / row.floor for row in rows if row.bound == "arithmetic"]
+    of_rows = f" The rows were held against {min(used) / 1e9:,.0f} to {max(used) / 1e9:,.0f} GFLOP/s." if used else ""
     lines = [
-        f"Measured limits of the machine: {', '.join(rates)}, {limits['bytes'] / 1e9:,.0f} GB/s in a copy.",
+        f"Limits of the machine, as measured last: {', '.join(rates)}, {limits['bytes'] / 1e9:,.0f} GB/s in a copy."
+        + of_rows,
         "",
         f"| {' | '.join(COLUMNS)} |",
         "|:--|--:|--:|--:|--:|--:|:--|--:|--:|--:|",
@@ -192,14 +195,14 @@ def write(
         EXPLAINED,
         "### Seconds of every arm",
         arms_table(rows),
-        "* scaled from fewer runs: the arm trains one after another.",
+        "* scaled from fewer runs: the arm trains one after another. Empty: not raced, or not when the row was.",
         "![Throughput](throughput.svg)",
     ]
     parts = [
         f"# Speed on a {about['platform'].upper()}",
         f"{about['kind']}, {about['cores']} cores; {about['processor']}. {about['started'][:10]}. Versions: "
         + ", ".join(f"{name} {version}" for name, version in about["versions"].items())
-        + f". Made by `{command}`."
+        + f". Made by `{command}`{', with --add where something was measured earlier' if about.get('kept') else ''}."
         + "".join(f" Measured earlier, {day}: {', '.join(kept)}." for day, kept in _by_day(about.get("kept", {}))),
         *(["## Bars", bars_table(reached)] if reached else []),
         *(training if rows else []),
