@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.speed import __main__ as command
 from benchmarks.speed import analysis_race
 from benchmarks.speed.analysis import CASES
 from benchmarks.speed.analysis_race import AnalysisRow, Timed
@@ -21,7 +22,7 @@ from benchmarks.speed.bars import bars
 from benchmarks.speed.earlier import Earlier, earlier
 from benchmarks.speed.overheads import Clock, shares
 from benchmarks.speed.race import Result, _fits, parity, race
-from benchmarks.speed.report import knee, row_of, table, write
+from benchmarks.speed.report import Row, knee, row_of, table, write
 from benchmarks.speed.tasks import TASKS, step_bytes, step_flops
 
 ROOT = Path(__file__).parents[1]
@@ -210,7 +211,7 @@ def test_bars_are_judged_by_what_was_measured(tmp_path: Path) -> None:
     assert (tmp_path / "analysis.svg").exists()
     again = earlier(tmp_path, about=about)
     assert (again.analysis, again.beside) == (tuple(rows), beside)
-    assert again.dates == {"analysis": "now", "overheads": "now"}
+    assert again.dates == {**dict.fromkeys((f"analysis, {row.case}" for row in rows), "now"), "overheads": "now"}
     assert earlier(tmp_path / "nowhere", about=about) == Earlier()
     assert (tmp_path / "overheads.svg").exists()
 
@@ -226,18 +227,43 @@ def test_races_of_an_earlier_day_are_kept_as_they_were(tmp_path: Path) -> None:
         "started": "2026",
     }
     write([row], LIMITS, about, [], tmp_path)
-    assert earlier(tmp_path, about=about) == Earlier((row,), (), None, {"training of mlp-32": "2026"})
-    kept = {"training of mlp-32": "2026", "overheads": "2025", "analysis": "2026"}
+    assert earlier(tmp_path, about=about) == Earlier((row,), (), None, {"training of mlp-32, 64 runs": "2026"})
+    kept = {"training of mlp-32, 8 runs": "2026", "training of mlp-32, 64 runs": "2026", "overheads": "2025"}
     write([row], LIMITS, {**about, "kept": kept, "started": "2027"}, [], tmp_path)
-    told = "Measured earlier, 2025: overheads. Measured earlier, 2026: training of mlp-32, analysis."
+    told = "Measured earlier, 2025: overheads. Measured earlier, 2026: training of mlp-32."
     assert told in (tmp_path / "report.md").read_text()
-    assert earlier(tmp_path, about=about).dates == {"training of mlp-32": "2026"}
+    assert earlier(tmp_path, about=about).dates == {"training of mlp-32, 64 runs": "2026"}
     with pytest.raises(ValueError, match="was measured with cores 2, and here it is 64: give another --out"):
         earlier(tmp_path, about={**about, "cores": 64})
     for spoiled in ("{", "{}", "[]"):
         (tmp_path / "speed.json").write_text(spoiled)
         with pytest.raises(ValueError, match="holds no report to add to"):
             earlier(tmp_path, about=about)
+
+
+def test_what_is_not_measured_again_stays_with_its_date(tmp_path: Path, monkeypatch) -> None:
+    def rows_of(seconds: float) -> list[Row]:
+        raced = [result("jax", 3.0), result("varbench", seconds)]
+        return [row_of(TASKS["mlp-32"], runs, raced, LIMITS, platform="cpu") for runs in (1, 8)]
+
+    about = {"platform": "cpu", "kind": "cpu", "processor": "x", "cores": 2, "versions": {"jax": "1"}}
+    write(rows_of(2.0), LIMITS, {**about, "started": "2025"}, [], tmp_path / "cpu", left_out=[])
+    monkeypatch.setattr(command, "machine", lambda platform: about)
+    monkeypatch.setattr(command, "ceilings", lambda platform: LIMITS)
+    monkeypatch.setattr(command, "race", lambda *args, **how: [result("jax", 3.0), result("varbench", 1.0)])
+    words = ["--parts", "training", "--tasks", "mlp-32", "--add", "--out", str(tmp_path)]
+
+    def found(*more: str) -> tuple[list[float], dict[str, str]]:
+        monkeypatch.setattr(sys, "argv", ["speed", *words, *more])
+        with pytest.raises(SystemExit) as left:
+            command.main()
+        assert left.value.code == 0
+        document = json.loads((tmp_path / "cpu" / "speed.json").read_text())
+        return [row["ratio"] for row in document["races"]], document["machine"]["kept"]
+
+    every = {"training of mlp-32, 1 run": "2025", "training of mlp-32, 8 runs": "2025"}
+    assert found("--minutes", "1e-9") == ([1.5, 1.5], every)
+    assert found("--runs", "8") == ([1.5, 3.0], {"training of mlp-32, 1 run": "2025"})
 
 
 @pytest.mark.parametrize(
@@ -291,6 +317,19 @@ def test_batched_convolutions_of_plain_jax_are_raced_where_they_end_in_time() ->
     assert told == [True, False, False, True]
     assert _fits(ARMS["jax-vmap"], TASKS["cnn"], 64, "gpu")
     assert not _fits(ARMS["varbench-wide"], TASKS["cnn"], 64, "gpu")
+
+
+@pytest.mark.parametrize(
+    ("arm", "fitting"),
+    [
+        ("jax-step", ["mlp-32", "mnist1d-cnn", "cnn"]),
+        ("jax-processes", ["mlp-32"]),
+        ("jax-step-processes", ["mnist1d-cnn", "cnn"]),
+        ("torch-channels-last", ["cnn"]),
+    ],
+)
+def test_arms_are_raced_where_they_make_sense(arm: str, fitting: list[str]) -> None:
+    assert [name for name in ("mlp-32", "mnist1d-cnn", "cnn") if _fits(ARMS[arm], TASKS[name], 8, "cpu")] == fitting
 
 
 def test_an_arm_that_trains_one_by_one_is_timed_once_for_a_task() -> None:

@@ -15,6 +15,7 @@ process of its own. They take turns; medians over the rounds are compared. Time 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from datetime import UTC, datetime
@@ -24,7 +25,7 @@ from benchmarks.speed.analysis import CASES
 from benchmarks.speed.analysis_race import analysis_race
 from benchmarks.speed.arms import ARMS
 from benchmarks.speed.ceilings import ceilings
-from benchmarks.speed.earlier import Earlier, earlier
+from benchmarks.speed.earlier import Earlier, earlier, names_of
 from benchmarks.speed.overheads import BUDGET, STUDY, overheads
 from benchmarks.speed.race import Result, parity, race
 from benchmarks.speed.report import machine, row_of, table, write
@@ -60,11 +61,13 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         parser.error(f"--out {given.out}: no folder can be made there ({error.strerror})")
+    if not os.access(folder, os.W_OK):
+        parser.error(f"--out {given.out}: nothing can be written to {folder}")
 
     import jax
 
     jax.config.update("jax_platforms", "cpu")  # only counts; the arms have the GPU's memory for themselves
-    names = list(dict.fromkeys([*given.arms, "varbench"]))
+    arms = list(dict.fromkeys([*given.arms, "varbench"]))
     started = time.monotonic()
     parts = tuple(given.parts or (PARTS if given.platform == "cpu" else ("training",)))
     about = machine(given.platform) | {"started": datetime.now(UTC).isoformat(timespec="seconds")}
@@ -73,7 +76,6 @@ def main() -> None:
     except ValueError as error:
         parser.error(str(error))
     rows, analysis, beside = list(before.rows), list(before.analysis), before.beside
-    dates = before.dates or {}
     say(f"measuring what this {given.platform} can do")
     limits = ceilings(given.platform)
     wrong, left_out = list[str](), list[str]()
@@ -86,10 +88,9 @@ def main() -> None:
 
     def written() -> None:
         rows.sort(key=lambda row: (list(TASKS).index(row.task), row.runs))
-        old = {f"training of {row.task}" for row in rows if row in before.rows}
-        old |= {"analysis"} if any(row in before.analysis for row in analysis) else set()
-        old |= {"overheads"} if beside is not None and beside is before.beside else set()
-        about["kept"] = {name: date for name, date in dates.items() if name in old}
+        kept = ([row for row in now if row in old] for now, old in ((rows, before.rows), (analysis, before.analysis)))
+        names = names_of(*kept, beside if beside is before.beside else None)
+        about["kept"] = {name: (before.dates or {})[name] for name in names}
         write(rows, limits, about, wrong, folder, analysis=analysis, beside=beside, left_out=left_out)
 
     if "overheads" in parts:
@@ -109,7 +110,7 @@ def main() -> None:
         for runs in numbers[-1:] if given.largest else numbers:
             if late(f"training: {name}, {counted(runs)}"):
                 continue
-            results = race(task, runs, names, platform=given.platform, repeats=given.repeats, say=say, known=known)
+            results = race(task, runs, arms, platform=given.platform, repeats=given.repeats, say=say, known=known)
             different = parity(results, examples=len(task.dataset().y_test))
             wrong += [f"{name}, {counted(runs)}: {sentence}" for sentence in different]
             rows = [row for row in rows if (row.task, row.runs) != (name, runs)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from benchmarks.speed.analysis_race import AnalysisRow, Timed
 from benchmarks.speed.race import Result
 from benchmarks.speed.report import Row
+from benchmarks.speed.tasks import counted
 
 SAME = ("platform", "kind", "processor", "cores", "versions")
 """What must be as it was for earlier numbers to stand beside new ones."""
@@ -21,7 +23,7 @@ class Earlier:
 
     Attributes:
         rows, analysis, beside: As `report.write` takes them.
-        dates: Part, or task of training → when it was begun.
+        dates: What was measured, and, behind a comma, of which: `training of mlp-32, 8 runs` → when it was begun.
     """
 
     rows: tuple[Row, ...] = ()
@@ -56,9 +58,15 @@ def earlier(folder: Path, *, about: dict[str, Any]) -> Earlier:
             raise ValueError(
                 f"{path} was measured with {name} {machine.get(name)}, and here it is {about[name]}: give another --out"
             )
-    names = [f"training of {task}" for task in dict.fromkeys(row.task for row in rows)]
-    names += [name for name, what in (("analysis", analysis), ("overheads", beside)) if what]
+    names = names_of(rows, analysis, beside)
     return Earlier(rows, analysis, beside, {name: begun.get(name, started) for name in names})
+
+
+def names_of(rows: Iterable[Row], analysis: Iterable[AnalysisRow], beside: dict[str, Any] | None) -> list[str]:
+    """What was measured by name, as in `Earlier.dates`."""
+    names = [f"training of {row.task}, {counted(row.runs)}" for row in rows]
+    names += dict.fromkeys(f"analysis, {row.case}" for row in analysis)
+    return [*names, *(["overheads"] if beside else [])]
 
 
 def _row(row: dict[str, Any]) -> Row:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,8 +16,26 @@ from benchmarks.speed.arms import Job
 from benchmarks.speed.tasks import Task
 
 
-def _run_of(job: Job) -> Callable[[jax.Array], jax.Array]:
-    """seed → test accuracy: one whole run as a function that can be compiled and batched."""
+class _Setup(NamedTuple):
+    """What every way of training one run is made of.
+
+    Attributes:
+        begin: seed → parameters, state, moments and the key of the batch orders.
+        shuffled: key, epoch → row numbers [N].
+        step: (parameters, moments), state, row numbers, place in the epoch → (parameters, moments).
+        accuracy: parameters, state → accuracy on the test set.
+        steps, per_epoch: Steps of a run, and of an epoch.
+    """
+
+    begin: Callable[..., Any]
+    shuffled: Callable[..., jax.Array]
+    step: Callable[..., Any]
+    accuracy: Callable[..., jax.Array]
+    steps: int
+    per_epoch: int
+
+
+def _setup(job: Job) -> _Setup:
     from varbench.models import Options, build
 
     task = Task(**{k: tuple(v) if isinstance(v, list) else v for k, v in job.task.items()})
@@ -26,43 +43,50 @@ def _run_of(job: Job) -> Callable[[jax.Array], jax.Array]:
     dtype = jnp.bfloat16 if task.precision == "bfloat16" else None
     options = Options(task.model, x_train.shape[1:], 10, hidden=task.hidden, convolution="native", dtype=dtype)
     model, optimizer = build(options), optax.adam(task.lr)
-    size, per_epoch = task.batch_size, len(y_train) // task.batch_size
+    size, unused = task.batch_size, jax.random.key(0)
 
-    def run(seed: jax.Array) -> jax.Array:
+    def begin(seed: jax.Array) -> tuple[Any, Any, Any, jax.Array]:
         init_key, order_key = jax.random.split(jax.random.key(seed))
         params, state = model.init(init_key)
+        return params, state, optimizer.init(params), order_key
 
-        def loss_of(params: Any, x: jax.Array, y: jax.Array) -> jax.Array:
-            logits, _ = model.apply(params, state, x, init_key, True)
-            return optax.softmax_cross_entropy(logits, jax.nn.one_hot(y, 10)).mean()
+    def shuffled(order_key: jax.Array, epoch: jax.Array) -> jax.Array:
+        return jax.random.permutation(jax.random.fold_in(order_key, epoch), len(y_train))
 
-        def epoch(carry: Any, e: jax.Array) -> tuple[Any, None]:
-            order = jax.random.permutation(jax.random.fold_in(order_key, e), len(y_train))
+    def step(trained: Any, state: Any, order: jax.Array, i: jax.Array) -> Any:
+        params, moments = trained
+        rows = lax.dynamic_slice(order, (i * size,), (size,))
 
-            def step(carry: Any, i: jax.Array) -> tuple[Any, None]:
-                params, moments = carry
-                rows = lax.dynamic_slice(order, (i * size,), (size,))
-                gradient = jax.grad(loss_of)(params, x_train[rows], y_train[rows])
-                updates, moments = optimizer.update(gradient, moments, params)
-                return (optax.apply_updates(params, updates), moments), None
+        def loss_of(params: Any) -> jax.Array:
+            logits, _ = model.apply(params, state, x_train[rows], unused, True)
+            return optax.softmax_cross_entropy(logits, jax.nn.one_hot(y_train[rows], 10)).mean()
 
-            return lax.scan(step, carry, jnp.arange(per_epoch))
+        updates, moments = optimizer.update(jax.grad(loss_of)(params), moments, params)
+        return optax.apply_updates(params, updates), moments
 
-        epochs, rest = divmod(task.steps, per_epoch)
-        carry, _ = lax.scan(epoch, (params, optimizer.init(params)), jnp.arange(epochs))
+    def accuracy(params: Any, state: Any) -> jax.Array:
+        return (model.apply(params, state, x_test, unused, False)[0].argmax(-1) == y_test).mean()
+
+    return _Setup(begin, shuffled, step, accuracy, task.steps, len(y_train) // size)
+
+
+def _run_of(job: Job) -> Callable[[jax.Array], jax.Array]:
+    """seed → test accuracy: one whole run as a function that can be compiled and batched."""
+    of = _setup(job)
+
+    def run(seed: jax.Array) -> jax.Array:
+        params, state, moments, order_key = of.begin(seed)
+
+        def epoch(trained: Any, e: jax.Array) -> tuple[Any, None]:
+            order = of.shuffled(order_key, e)
+            return lax.scan(lambda t, i: (of.step(t, state, order, i), None), trained, jnp.arange(of.per_epoch))
+
+        epochs, rest = divmod(of.steps, of.per_epoch)
+        trained, _ = lax.scan(epoch, (params, moments), jnp.arange(epochs))
         if rest:
-            order = jax.random.permutation(jax.random.fold_in(order_key, epochs), len(y_train))
-
-            def last(i: jax.Array, carry: Any) -> Any:
-                params, moments = carry
-                rows = lax.dynamic_slice(order, (i * size,), (size,))
-                gradient = jax.grad(loss_of)(params, x_train[rows], y_train[rows])
-                updates, moments = optimizer.update(gradient, moments, params)
-                return optax.apply_updates(params, updates), moments
-
-            carry = lax.fori_loop(0, rest, last, carry)
-        logits, _ = model.apply(carry[0], state, x_test, init_key, False)
-        return (logits.argmax(-1) == y_test).mean()
+            order = of.shuffled(order_key, epochs)
+            trained = lax.fori_loop(0, rest, lambda i, t: of.step(t, state, order, i), trained)
+        return of.accuracy(trained[0], state)
 
     return run
 
@@ -75,49 +99,19 @@ def loop(job: Job) -> Callable[[], list[float]]:
 
 def stepped(job: Job) -> Callable[[], list[float]]:
     """One compiled step in a Python loop: no scan, and so convolutions that XLA has kernels for."""
-    from varbench.models import Options, build
-
-    task = Task(**{k: tuple(v) if isinstance(v, list) else v for k, v in job.task.items()})
-    x_train, y_train, x_test, y_test = (jnp.asarray(array) for array in job.data())
-    dtype = jnp.bfloat16 if task.precision == "bfloat16" else None
-    options = Options(task.model, x_train.shape[1:], 10, hidden=task.hidden, convolution="native", dtype=dtype)
-    model, optimizer = build(options), optax.adam(task.lr)
-    size, per_epoch = task.batch_size, len(y_train) // task.batch_size
-    unused = jax.random.key(0)
-
-    @jax.jit
-    def begin(seed: jax.Array) -> tuple[Any, Any, Any, jax.Array]:
-        init_key, order_key = jax.random.split(jax.random.key(seed))
-        params, state = model.init(init_key)
-        return params, state, optimizer.init(params), order_key
-
-    @jax.jit
-    def shuffled(order_key: jax.Array, epoch: jax.Array) -> jax.Array:
-        return jax.random.permutation(jax.random.fold_in(order_key, epoch), len(y_train))
-
-    @partial(jax.jit, donate_argnums=(0, 2))
-    def step(params: Any, state: Any, moments: Any, order: jax.Array, i: jax.Array) -> tuple[Any, Any]:
-        rows = lax.dynamic_slice(order, (i * size,), (size,))
-
-        def loss(params: Any) -> jax.Array:
-            logits, _ = model.apply(params, state, x_train[rows], unused, True)
-            return optax.softmax_cross_entropy(logits, jax.nn.one_hot(y_train[rows], 10)).mean()
-
-        updates, moments = optimizer.update(jax.grad(loss)(params), moments, params)
-        return optax.apply_updates(params, updates), moments
-
-    @jax.jit
-    def accuracy(params: Any, state: Any) -> jax.Array:
-        return (model.apply(params, state, x_test, unused, False)[0].argmax(-1) == y_test).mean()
+    of = _setup(job)
+    begin, shuffled, accuracy = jax.jit(of.begin), jax.jit(of.shuffled), jax.jit(of.accuracy)
+    step = jax.jit(of.step, donate_argnums=0)
 
     def run(seed: int) -> float:
         params, state, moments, order_key = begin(np.uint32(seed))
-        order = shuffled(order_key, np.int32(0))
-        for i in range(task.steps):
-            if i % per_epoch == 0:
-                order = shuffled(order_key, np.int32(i // per_epoch))
-            params, moments = step(params, state, moments, order, np.int32(i % per_epoch))
-        return float(accuracy(params, state))
+        trained = params, moments
+        for i in range(of.steps):
+            epoch, place = divmod(i, of.per_epoch)
+            if place == 0:
+                order = shuffled(order_key, np.int32(epoch))
+            trained = step(trained, state, order, np.int32(place))
+        return float(accuracy(trained[0], state))
 
     return lambda: [run(seed) for seed in range(job.first, job.first + job.runs)]
 

@@ -10,6 +10,8 @@ from benchmarks.speed.overheads import shares
 
 MIB = 2**20
 
+ANALYSIS_DRAWN = "Seconds, less is better; hollow: scaled from fewer runs or pairs."
+
 ANALYSIS_EXPLAINED = (
     "Each in a process of its own; medians of up to five times. The numbers of every peer were compared with those of "
     "varbench on the same input. * scaled from fewer runs by the number of pairs, although leaving runs out one by one "
@@ -73,6 +75,8 @@ def overheads_text(beside: dict[str, Any]) -> str:
 
 def analysis_figure(rows: list[AnalysisRow], path: Path) -> None:
     """Seconds against the number of runs, a panel for each case; hollow where scaled."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     plt, sns = _plotting()
     cases = list(dict.fromkeys(row.case for row in rows))
     figure, axes = plt.subplots(1, len(cases), figsize=(2.9 * len(cases), 3.1), squeeze=False, layout="constrained")
@@ -91,9 +95,14 @@ def analysis_figure(rows: list[AnalysisRow], path: Path) -> None:
                 continue
             x, y = [p[0] for p in points], [p[1] for p in points]
             axis.plot(x, y, color=colours[label], lw=2.2 if label == "varbench" else 1.2, label=label)
-            for runs, seconds, scaled in points:
-                axis.plot(runs, seconds, "o", ms=5, color=colours[label], mfc="white" if scaled else colours[label])
+            for runs, time, scaled in points:
+                axis.plot(runs, time, "o", ms=5, color=colours[label], mfc="white" if scaled else colours[label])
         axis.set(xscale="log", yscale="log", title=case, xlabel="runs", ylabel="seconds")
+        axis.yaxis.set_minor_formatter(NullFormatter())
+        seconds = [t.seconds for row in own for t in (row.ours, *row.peers)]
+        if max(seconds) < 100 * min(seconds):
+            axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            axis.yaxis.set_major_formatter("{x:g}")
     handles: dict[str, Any] = {}
     for axis in axes[0]:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
@@ -111,8 +120,8 @@ def overheads_figure(beside: dict[str, Any], path: Path) -> None:
     figure, axis = plt.subplots(figsize=(6.2, 0.32 * len(names) + 0.9), layout="constrained")
     axis.plot([100 * max(share[name], 0.0) for name in names], names, "o", color=sns.color_palette("colorblind")[0])
     for name in names:
-        axis.annotate(f"  {beside['parts'][name]:.2g} s", (100 * max(share[name], 0.0), name), va="center")
-    axis.set(xlabel="share of the run, %", xlim=(0, 108 * max(*share.values(), 0.01)))
+        axis.annotate(f"  {beside['parts'][name]:.3g} s", (100 * max(share[name], 0.0), name), va="center")
+    axis.set(xlabel="share of the run, %", xlim=(0, 120 * max(share[name] for name in names)))
     figure.savefig(path)
     plt.close(figure)
 

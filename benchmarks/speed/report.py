@@ -14,6 +14,7 @@ from benchmarks.speed.analysis_race import AnalysisRow
 from benchmarks.speed.arms import ARMS
 from benchmarks.speed.bars import bars, bars_table
 from benchmarks.speed.other_tables import (
+    ANALYSIS_DRAWN,
     ANALYSIS_EXPLAINED,
     analysis_figure,
     analysis_table,
@@ -21,7 +22,7 @@ from benchmarks.speed.other_tables import (
     overheads_text,
 )
 from benchmarks.speed.race import Result
-from benchmarks.speed.tasks import TASKS, Task, step_bytes, step_flops
+from benchmarks.speed.tasks import Task, step_bytes, step_flops
 
 EXPLAINED = (
     "Medians over rounds in which the arms took turns; an arm has no further round once it took 8 s, and one that "
@@ -32,6 +33,12 @@ EXPLAINED = (
 )
 
 
+DRAWN = (
+    "Runs per second, more is better; hollow: scaled from fewer runs. The dotted line is the knee of varbench: so few "
+    "runs have 80 % of its best throughput."
+)
+
+
 @dataclass(frozen=True)
 class Row:
     """One race.
@@ -39,8 +46,8 @@ class Row:
     Attributes:
         task, runs, steps: What was raced.
         results: Every arm's.
-        floor: Seconds that the machine's measured limits leave for the arithmetic, or for the weights' traffic where
-            that is more.
+        limit: What the machine was measured to do before the race, FLOP/s or bytes/s.
+        floor: Seconds that it leaves for the arithmetic, or for the weights' traffic where that is more.
         bound: Which of the two it is.
         share: `floor` over the seconds of varbench.
         peer: The fastest arm that is not varbench.
@@ -52,6 +59,7 @@ class Row:
     runs: int
     steps: int
     results: tuple[Result, ...]
+    limit: float
     floor: float
     bound: str
     share: float | None
@@ -76,6 +84,7 @@ def row_of(task: Task, runs: int, results: list[Result], limits: dict[str, float
         runs=runs,
         steps=task.steps,
         results=tuple(results),
+        limit=limits[task.precision if arithmetic >= traffic else "bytes"],
         floor=max(arithmetic, traffic),
         bound="arithmetic" if arithmetic >= traffic else "bandwidth",
         share=max(arithmetic, traffic) / ours.median if ours else None,
@@ -102,7 +111,7 @@ COLUMNS = (
 def table(rows: list[Row], limits: dict[str, float]) -> str:
     """The races as a Markdown table."""
     rates = [f"{limits[p] / 1e9:,.0f} GFLOP/s in {p} products" for p in ("float32", "bfloat16") if p in limits]
-    used = [row.runs * row.steps * step_flops(TASKS[row.task]) / row.floor for row in rows if row.bound == "arithmetic"]
+    used = [row.limit for row in rows if row.bound == "arithmetic"]
     of_rows = f" The rows were held against {min(used) / 1e9:,.0f} to {max(used) / 1e9:,.0f} GFLOP/s." if used else ""
     lines = [
         f"Limits of the machine, as measured last: {', '.join(rates)}, {limits['bytes'] / 1e9:,.0f} GB/s in a copy."
@@ -147,8 +156,12 @@ def arms_table(rows: list[Row]) -> str:
 
 
 def _by_day(dates: dict[str, str]) -> list[tuple[str, list[str]]]:
+    """What was measured on each day, a task once for all its numbers of runs."""
     days = sorted({date[:10] for date in dates.values()})
-    return [(day, [name for name, date in dates.items() if date[:10] == day]) for day in days]
+    return [
+        (day, list(dict.fromkeys(name.split(", ")[0] for name, date in dates.items() if date[:10] == day)))
+        for day in days
+    ]
 
 
 def write(
@@ -197,6 +210,7 @@ def write(
         arms_table(rows),
         "* scaled from fewer runs: the arm trains one after another. Empty: not raced, or not when the row was.",
         "![Throughput](throughput.svg)",
+        DRAWN,
     ]
     parts = [
         f"# Speed on a {about['platform'].upper()}",
@@ -207,7 +221,7 @@ def write(
         *(["## Bars", bars_table(reached)] if reached else []),
         *(training if rows else []),
         *(
-            ["## Analysis", analysis_table(analysis), ANALYSIS_EXPLAINED, "![Analysis](analysis.svg)"]
+            ["## Analysis", analysis_table(analysis), ANALYSIS_EXPLAINED, "![Analysis](analysis.svg)", ANALYSIS_DRAWN]
             if analysis
             else []
         ),
@@ -275,11 +289,13 @@ def _figure(rows: list[Row], path: Path) -> None:
     figure, axes = plt.subplots(
         lines, columns, figsize=(3.4 * columns, 2.9 * lines), squeeze=False, layout="constrained"
     )
-    colours = dict(zip(ARMS, sns.color_palette("colorblind", len(ARMS)), strict=True))
+    peers = [name for name, arm in ARMS.items() if arm.peer]
+    colours = {"varbench": "black", "varbench-wide": "gray"}
+    colours |= dict(zip(peers, sns.color_palette("colorblind", len(peers)), strict=True))
     for axis, name in zip(axes.flat, tasks, strict=False):
         for arm in ARMS:
             points = [
-                (row.runs, row.runs / r.median)
+                (row.runs, row.runs / r.median, r.trained < row.runs)
                 for row in rows
                 if row.task == name
                 for r in row.results
@@ -288,22 +304,18 @@ def _figure(rows: list[Row], path: Path) -> None:
             if not points:
                 continue
             ours = not ARMS[arm].peer
-            axis.plot(
-                *zip(*points, strict=True),
-                marker="o",
-                ms=4,
-                lw=2.4 if ours else 1.2,
-                color=colours[arm],
-                label=ARMS[arm].label,
-                zorder=3 if ours else 2,
-            )
+            raced, rates, _ = zip(*points, strict=True)
+            style = {"color": colours[arm], "zorder": 3 if ours else 2}
+            axis.plot(raced, rates, marker="o", ms=4, lw=2.4 if ours else 1.2, label=ARMS[arm].label, **style)
+            hollow = [(n, rate) for n, rate, less in points if less]
+            if hollow:
+                axis.plot(*zip(*hollow, strict=True), "o", ms=4, mfc="white", **style)
             if arm == "varbench" and len(points) > 1:
-                at = knee(points)
-                axis.axvline(at, color=colours[arm], lw=0.8, ls=":")
+                axis.axvline(knee(list(zip(raced, rates, strict=True))), color=colours[arm], lw=0.8, ls=":")
         axis.set(xscale="log", yscale="log", title=name, xlabel="runs", ylabel="runs per second")
-        raced = sorted({row.runs for row in rows if row.task == name})
-        axis.set_xticks(raced, [f"{runs:,}" for runs in raced])
-        axis.set_xlim(raced[0] / 1.5, raced[-1] * 1.5)
+        ticks = sorted({row.runs for row in rows if row.task == name})
+        axis.set_xticks(ticks, [f"{runs:,}" for runs in ticks])
+        axis.set_xlim(ticks[0] / 1.5, ticks[-1] * 1.5)
         axis.xaxis.set_minor_locator(NullLocator())
         axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axis.yaxis.set_major_formatter("{x:g}")

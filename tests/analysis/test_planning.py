@@ -90,8 +90,10 @@ def test_the_upper_end_of_a_mean_over_pairs_stretches_its_interval():
 
 def test_a_report_plans_what_its_arrays_plan():
     arrays = population()
-    (stored,) = pilots_of_document(report_of(arrays))
-    assert (stored.name, stored.label, stored.n_runs) == ("p", "P", 12)
+    content = report_of(arrays)
+    content["conditions"][0]["n_diverged"] = 3
+    (stored,) = pilots_of_document(content)
+    assert (stored.name, stored.label, stored.n_runs, stored.n_diverged) == ("p", "P", 12, 3)
     for measure in ("accuracy", "loss", "disagreement", "accuracy_sd"):
         ours, theirs = (p.spread(p.key_of(measure)) for p in (pilot(arrays), stored))
         assert type(ours) is type(theirs)

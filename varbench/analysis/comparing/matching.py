@@ -96,8 +96,7 @@ def examples_told(first: Arm, second: Arm) -> str:
         return ""
     if first.examples is not None and second.examples is not None:
         return "Test examples are matched by their names (example_id)."
-    files = [arm.environment.get("input.sha256") for arm in (first, second)]
-    if files[0] is not None and files[0] == files[1]:
+    if _of_one_file(first, second):
         return "Test examples are the same: both are of one file, which holds them once for all its runs."
     data, sums = ([arm.environment.get(f"data.{what}") for arm in (first, second)] for what in ("name", "sha256"))
     if None in data:
@@ -116,6 +115,12 @@ def examples_told(first: Arm, second: Arm) -> str:
             "are the same, some inputs are not."
         )
     return f"Test examples are matched by position: both are those of the data set {data[0]}."
+
+
+def _of_one_file(first: Arm, second: Arm) -> bool:
+    """Whether both were read from files that are the same, byte for byte."""
+    files = [arm.environment.get("input.sha256") for arm in (first, second)]
+    return files[0] is not None and files[0] == files[1]
 
 
 def _in_order(population: PopulationArrays, order: Int[np.ndarray, " E"]) -> PopulationArrays:
@@ -138,9 +143,8 @@ def _check_same_test(first_side: Side, first: Arm, side: Side, arm: Arm) -> None
         InputError: Naming both and what differs.
     """
     names = f"{_named(first_side, first)} and {_named(side, arm)}"
-    files = [a.environment.get("input.sha256") for a in (first, arm)]
     measured = first.population is not None and arm.population is not None
-    if measured and files[0] is not None and files[0] == files[1] and first.name == arm.name:
+    if measured and _of_one_file(first, arm) and first.name == arm.name:
         raise InputError(f"{names} are the same results, byte for byte: nothing can differ between them")
     sizes = [a.facts.get("n_examples") for a in (first, arm)]
     if None not in sizes and sizes[0] != sizes[1]:

@@ -93,7 +93,7 @@ def raw_of(frame: pd.DataFrame, columns: Columns, *, path: Path, form: str) -> R
     if not len(frame):
         raise InputError(f"{path} has no rows below its header")
     cells = _cells(frame, path)
-    _refuse_gaps(cells, path, empty=frame[list(columns.used)].isna())
+    _refuse_gaps(cells, path, frame, columns.used)
     place, shape = cells.place, (len(cells.runs), len(cells.examples))
     labels = _constant(frame, "label", cells.example, cells.examples, "example", path)
     arrays: dict[str, np.ndarray] = {"labels": labels, "example_id": cells.examples}
@@ -157,8 +157,8 @@ def _codes(frame: pd.DataFrame, name: str, path: Path) -> tuple[Int[np.ndarray, 
     return codes.astype(np.int64), np.asarray(values).astype(str)
 
 
-def _refuse_gaps(cells: _Cells, path: Path, *, empty: pd.DataFrame) -> None:
-    """Every run must have every example once; `empty` says which cells hold nothing, for rows with too few fields."""
+def _refuse_gaps(cells: _Cells, path: Path, frame: pd.DataFrame, used: Sequence[str]) -> None:
+    """Every run must have every example once; a row that seems to repeat another may only lack a field."""
     import pandas as pd
 
     n_runs, n_examples, place = len(cells.runs), len(cells.examples), cells.place
@@ -167,9 +167,9 @@ def _refuse_gaps(cells: _Cells, path: Path, *, empty: pd.DataFrame) -> None:
         row = int(np.argmax(again))
         first = int(np.argmax(place == place[row]))
         for one in (first, row):
-            without = empty.columns[empty.iloc[one]]
-            if len(without):
-                _refuse(path, one, str(without[0]), "is missing: has the row too few fields?")
+            without = next((name for name in used if pd.isna(frame[name].iloc[one])), None)
+            if without is not None:
+                _refuse(path, one, without, "is missing: has the row too few fields?")
         raise InputError(
             f"{path}: rows {first + 1} and {row + 1} are both run {cells.runs[cells.run[row]]} and example "
             f"{cells.examples[cells.example[row]]}: give every run each example once"
