@@ -73,17 +73,17 @@ def test_a_missing_file_is_found(copy):
 
 
 def test_broken_files_are_named(copy):
-    (copy / "arrays.zarr/weights/c/1/0").write_bytes(b"edited")
-    (copy / "arrays.zarr/labels/c/0").unlink()
+    (copy / "arrays.zarr/weights/c.1.0").write_bytes(b"edited")
+    (copy / "arrays.zarr/labels/c.0").unlink()
     store = PopulationStore.open(copy)
-    assert store.broken_files() == ["arrays.zarr/labels/c/0", "arrays.zarr/weights/c/1/0"]
-    with pytest.raises(InputError, match=r"arrays.zarr/labels/c/0 is missing, truncated or was edited"):
+    assert store.broken_files() == ["arrays.zarr/labels/c.0", "arrays.zarr/weights/c.1.0"]
+    with pytest.raises(InputError, match=r"arrays.zarr/labels/c.0 is missing, truncated or was edited"):
         store.read()
 
 
 def test_a_block_with_a_broken_chunk_is_trained_again(copy):
     before = PopulationStore.open(copy).fingerprint()
-    (copy / "arrays.zarr/logits/c/1/0/0").write_bytes(b"edited")
+    (copy / "arrays.zarr/logits/c.1.0.0").write_bytes(b"edited")
     store = PopulationStore.create(copy, plan(7))
     assert store.discard_broken_blocks() == [1]
     assert [index for index, _ in store.missing()] == [1]

@@ -44,7 +44,7 @@ def test_the_manifest_says_what_was_run(folder):
     manifest = PopulationStore.open(folder).manifest
     whole = block(0, asked.levels)
     assert manifest["recipe"] == {"lr": 0.1}
-    assert manifest["schema"] == 1
+    assert manifest["schema"] == 2
     assert manifest["levels"] == list(asked.levels)
     assert manifest["complete"] is True
     assert manifest["seconds"] == 0.5
@@ -92,7 +92,7 @@ def test_a_chunk_that_was_written_and_not_committed_is_never_opened(folder, cont
     """As a kill, or a crash of the machine, leaves it."""
     store = PopulationStore.create(folder, plan(7))
     fill(store, only=(0,))
-    for name in ("logits/c/1/0/0", "finished/c/1", "curve_test_loss/c/1/0"):
+    for name in ("logits/c.1.0.0", "finished/c.1", "curve_test_loss/c.1.0"):
         path = folder / "arrays.zarr" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -113,14 +113,18 @@ def test_a_commit_that_is_cut_off_leaves_no_trace_and_can_be_repeated(folder, mo
     fill(store, only=(0,))
     calls = []
 
-    def sync(path):
+    def cut_off(path, content=b""):
         calls.append(path)
         if len(calls) > moment:
+            if content:
+                path.write_bytes(content[: len(content) // 2])
             raise Killed
+        if content:
+            path.write_bytes(content)
 
     with monkeypatch.context() as patch:
-        patch.setattr(population, "sync", sync)
-        patch.setattr(population, "sync_folder", sync)
+        patch.setattr("varbench.store.arrays.write_through", cut_off)
+        patch.setattr("varbench.store.arrays.sync_folder", cut_off)
         with pytest.raises(Killed):
             store.commit(block(1, plan(7).levels[4:]), seconds=1, where=WHERE)
     assert [index for index, _ in PopulationStore.open(folder).missing()] == [1]
@@ -181,11 +185,24 @@ def test_there_must_be_a_population(folder):
         PopulationStore.open(folder)
 
 
+def test_a_population_of_an_older_schema_is_read_but_not_continued(folder):
+    """Its chunks are compressed: raw ones beside them could not be read."""
+    fill(PopulationStore.create(folder, plan(7)))
+    manifest = {k: v for k, v in PopulationStore.open(folder).manifest.items() if k != "sha256"}
+    write_record(folder / "manifest.json", {**manifest, "schema": 1})
+    assert len(PopulationStore.create(folder, plan(7)).read()["run"]) == 7
+    with pytest.raises(InputError, match="written by an earlier version of varbench, which can be read but not cont"):
+        PopulationStore.create(folder, plan(9))
+    (folder / "commits" / "00001.json").unlink()
+    with pytest.raises(InputError, match="give another --out"):
+        PopulationStore.create(folder, plan(7))
+
+
 def test_a_newer_schema_is_refused(folder):
     fill(PopulationStore.create(folder, plan(3)))
     manifest = json.loads((folder / "manifest.json").read_text())
     del manifest["sha256"]
-    write_record(folder / "manifest.json", {**manifest, "schema": 2})
+    write_record(folder / "manifest.json", {**manifest, "schema": 3})
     for use in (PopulationStore.open, lambda where: PopulationStore.create(where, plan(3))):
-        with pytest.raises(InputError, match="written with schema 2, but this version of varbench reads up to 1"):
+        with pytest.raises(InputError, match="written with schema 3, but this version of varbench reads up to 2"):
             use(folder)

@@ -51,7 +51,7 @@ def test_a_changed_byte_is_found_and_its_block_trained_again(folder):
     path = folder / arrays.chunk_file("snapshots", 1)
     content = path.read_bytes()
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    with pytest.raises(InputError, match="snapshots/c/1/0/0 is missing, truncated or was edited"):
+    with pytest.raises(InputError, match=r"snapshots/c.1.0.0 is missing, truncated or was edited"):
         PopulationStore.open(folder).read()
     again = PopulationStore.create(folder, asked)
     assert again.discard_broken_blocks() == [1]

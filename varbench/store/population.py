@@ -24,12 +24,13 @@ from varbench.errors import InputError
 from varbench.keys import SOURCES
 from varbench.store import arrays
 from varbench.store.budget import check_snapshots
-from varbench.store.files import read_record, sha256, sha256_file, sync, sync_folder, write_record
+from varbench.store.files import read_record, sha256, sha256_file, sync, write_record
 from varbench.store.sketch import SKETCH_SIZE, count_sketch
 from varbench.training.design import Levels
 from varbench.training.engine import Block
 
-SCHEMA = 1
+SCHEMA = 2
+"""Of the manifest and of the arrays: from 2 on chunks are not compressed. Older populations are read as they are."""
 KEPT_WEIGHTS_BYTES = 512 * 2**20
 """Final and initial weights of a population are kept whole up to this size, and as a count sketch beyond it."""
 
@@ -78,6 +79,13 @@ class PopulationStore:
         check_snapshots(len(plan.levels), plan.snapshot_steps, plan.parameters[-1][3])
         if (folder / "manifest.json").exists():
             store = cls.open(folder)
+            if store.manifest["schema"] < SCHEMA and (
+                store.missing() or len(plan.levels) > len(store.manifest["levels"])
+            ):
+                raise InputError(
+                    f"{folder} was written by an earlier version of varbench, which can be read but not continued: "
+                    "give another --out"
+                )
             store._grow(plan)
             return store
         if any((folder / "commits").glob("[0-9]*.json")):
@@ -184,10 +192,7 @@ class PopulationStore:
             **{f"level_{source}": np.array([row[source] for row in block.levels]) for source in SOURCES},
             **({"snapshots": np.asarray(block.snapshots)} if self.snapshot_steps else {}),
         }
-        files = arrays.write(self.folder, block=block.index, width=self.manifest["width"], values=values)
-        for name in files:
-            sync(self.folder / name)
-            sync_folder((self.folder / name).parent)
+        checksums = arrays.write(self.folder, block=block.index, width=self.manifest["width"], values=values)
         record = {
             "block": block.index,
             "runs": [
@@ -202,7 +207,7 @@ class PopulationStore:
             ],
             "seconds": round(seconds, 3),
             "where": where,
-            "checksums": {name: sha256_file(self.folder / name) for name in sorted(files)},
+            "checksums": checksums,
         }
         write_record(self._commit_path(block.index), record)
         self.commits[block.index] = record
