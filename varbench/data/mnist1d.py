@@ -16,6 +16,7 @@ from jaxtyping import Float64, Int64
 
 from varbench.data.dataset import Dataset
 from varbench.data.info import DatasetInfo
+from varbench.data.kept import kept_or_made
 
 
 class Generated(NamedTuple):
@@ -84,8 +85,10 @@ def _authors_generator() -> Iterator[tuple[Callable[..., Any], Callable[..., Any
 
 
 def _load(info: DatasetInfo, directory: Path, *, shuffled: bool) -> Dataset:
-    data = generate(shuffled=shuffled)
-    return Dataset(info.name, *data, classes=info.classes, kind=info.kind)
+    def make() -> Dataset:
+        return Dataset(info.name, *generate(shuffled=shuffled), classes=info.classes, kind=info.kind)
+
+    return kept_or_made(info, make)
 
 
 _SOURCE = (
