@@ -1,18 +1,22 @@
-"""Convolutional networks: the MNIST-1D paper's CNN, a small 2-D CNN, a CIFAR-size residual network."""
+"""Convolutional networks: the MNIST-1D paper's CNN, a small 2-D CNN, a CIFAR-size residual network.
+
+Inside, activations are [B, *space, C] where convolutions are native and [C, *space, B] where they are matrix products
+(see `convolution`): space is the same axes in both, and `_Layout` knows the rest.
+"""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 from flax import nnx
 
 from varbench.errors import InputError
 from varbench.models.adapters import from_nnx
-from varbench.models.convolution import convolution_by_matmul
+from varbench.models.convolution import ChannelsFirstConv, ChannelsFirstGroupNorm, swapped
 from varbench.models.model import Model
 from varbench.models.options import Options
 from varbench.models.recording import Record, unrecorded
@@ -22,14 +26,35 @@ GROUPS = 4
 """Groups of the group normalization in the residual network."""
 
 
-def _conv(options: Options) -> Callable[..., nnx.Conv]:
+class _Layout(NamedTuple):
+    """How activations lie in memory inside a network, and the layers that go with it.
+
+    Attributes:
+        conv: Makes a convolution.
+        group_norm, batch_norm: Make a normalization.
+        swap: From examples first, as data and records have them, and back.
+    """
+
+    conv: Callable[..., nnx.Conv]
+    group_norm: Callable[..., nnx.GroupNorm]
+    batch_norm: Callable[..., nnx.BatchNorm]
+    swap: Callable[[jax.Array], jax.Array]
+
+    def recorded(self, record: Record, name: str, h: jax.Array) -> jax.Array:
+        """Hand out activations, examples first."""
+        return self.swap(record(name, self.swap(h)))
+
+
+def _layout(options: Options) -> _Layout:
     if options.convolution == "matmul":
-        return partial(nnx.Conv, dtype=options.dtype, conv_general_dilated=convolution_by_matmul)
-    return partial(nnx.Conv, dtype=options.dtype)
+        made: tuple[Any, ...] = (ChannelsFirstConv, ChannelsFirstGroupNorm, partial(nnx.BatchNorm, axis=0))
+        return _Layout(*(partial(layer, dtype=options.dtype) for layer in made), swap=swapped)
+    made = (nnx.Conv, nnx.GroupNorm, nnx.BatchNorm)
+    return _Layout(*(partial(layer, dtype=options.dtype) for layer in made), swap=lambda x: x)
 
 
 def average_pool(x: jax.Array, window: int) -> jax.Array:
-    """Means over non-overlapping windows of [B, H, W, C]; rows and columns left over are dropped.
+    """Means over non-overlapping windows of [., H, W, .]; rows and columns left over are dropped.
 
     Written as a reshape and a mean, whose gradient is a broadcast: deterministic and fast everywhere.
     """
@@ -40,7 +65,8 @@ def average_pool(x: jax.Array, window: int) -> jax.Array:
 
 class _Mnist1dCnn(nnx.Module):
     def __init__(self, options: Options, channels: int, length: int, rngs: nnx.Rngs):
-        conv = _conv(options)
+        self.layout = _layout(options)
+        conv = self.layout.conv
         self.conv1 = conv(1, channels, (5,), strides=2, padding=1, rngs=rngs)
         self.conv2 = conv(channels, channels, (3,), strides=2, padding=1, rngs=rngs)
         self.conv3 = conv(channels, channels, (3,), strides=2, padding=1, rngs=rngs)
@@ -48,32 +74,34 @@ class _Mnist1dCnn(nnx.Module):
         self.linear = nnx.Linear(length * channels, options.classes, dtype=options.dtype, rngs=rngs)
 
     def __call__(self, x: jax.Array, *, record: Record = unrecorded) -> jax.Array:
-        h = x.reshape(x.shape[0], -1, 1)
+        h = self.layout.swap(x.reshape(x.shape[0], -1, 1))
         for i, conv in enumerate((self.conv1, self.conv2, self.conv3), start=1):
-            h = record(f"conv{i}", nnx.relu(conv(h)))
-        return self.linear(self.dropout(h.reshape(h.shape[0], -1)))
+            h = self.layout.recorded(record, f"conv{i}", nnx.relu(conv(h)))
+        return self.linear(self.dropout(self.layout.swap(h).reshape(x.shape[0], -1)))
 
 
 class _Cnn(nnx.Module):
     def __init__(self, options: Options, channels: tuple[int, ...], rngs: nnx.Rngs):
-        conv = _conv(options)
+        self.layout = _layout(options)
+        conv = self.layout.conv
         sizes = (options.require_image()[2], *channels)
         self.convs = nnx.List([conv(a, b, (3, 3), rngs=rngs) for a, b in itertools.pairwise(sizes)])
         self.dropout = nnx.Dropout(options.dropout, rngs=rngs)
         self.readout = nnx.Linear(sizes[-1], options.classes, dtype=options.dtype, rngs=rngs)
 
     def __call__(self, x: jax.Array, *, record: Record = unrecorded) -> jax.Array:
-        h = x
+        h = self.layout.swap(x)
         for i, conv in enumerate(self.convs):
-            h = record(f"convs/{i}", nnx.relu(conv(h)))
+            h = self.layout.recorded(record, f"convs/{i}", nnx.relu(conv(h)))
             if i + 1 < len(self.convs) and min(h.shape[1:3]) >= 2:
                 h = average_pool(h, 2)
-        return self.readout(self.dropout(record("pooled", h.mean((1, 2)))))
+        return self.readout(self.dropout(record("pooled", self.layout.swap(h.mean((1, 2))))))
 
 
 class _Block(nnx.Module):
-    def __init__(self, options: Options, norm: Callable[..., Any], inputs: int, outputs: int, rngs: nnx.Rngs):
-        conv = partial(_conv(options), use_bias=False)
+    def __init__(self, layout: _Layout, norm: Callable[..., Any], inputs: int, outputs: int, rngs: nnx.Rngs):
+        self.layout = layout
+        conv = partial(layout.conv, use_bias=False)
         stride = 1 if inputs == outputs else 2
         self.conv1 = conv(inputs, outputs, (3, 3), strides=stride, padding=1, rngs=rngs)
         self.norm1 = norm(outputs, rngs=rngs)
@@ -85,38 +113,40 @@ class _Block(nnx.Module):
         self.projects = inputs != outputs
 
     def __call__(self, x: jax.Array, *, name: str = "", record: Record = unrecorded) -> jax.Array:
-        h = record(f"{name}/inside", nnx.relu(self.norm1(self.conv1(x))))
+        h = self.layout.recorded(record, f"{name}/inside", nnx.relu(self.norm1(self.conv1(x))))
         h = self.norm2(self.conv2(h))
-        return record(name, nnx.relu(h + (self.shortcut_norm(self.shortcut(x)) if self.projects else x)))
+        h = nnx.relu(h + (self.shortcut_norm(self.shortcut(x)) if self.projects else x))
+        return self.layout.recorded(record, name, h)
 
 
 class _ResNet(nnx.Module):
     def __init__(self, options: Options, channels: tuple[int, ...], blocks: int, rngs: nnx.Rngs):
-        norm = _norm(options)
-        self.stem = _conv(options)(
+        self.layout = _layout(options)
+        norm = _norm(options, self.layout)
+        self.stem = self.layout.conv(
             options.require_image()[2], channels[0], (3, 3), padding=1, use_bias=False, rngs=rngs
         )
         self.stem_norm = norm(channels[0], rngs=rngs)
         inputs, layers = channels[0], []
         for outputs in channels:
             for _ in range(blocks):
-                layers.append(_Block(options, norm, inputs, outputs, rngs))
+                layers.append(_Block(self.layout, norm, inputs, outputs, rngs))
                 inputs = outputs
         self.blocks = nnx.List(layers)
         self.dropout = nnx.Dropout(options.dropout, rngs=rngs)
         self.readout = nnx.Linear(inputs, options.classes, dtype=options.dtype, rngs=rngs)
 
     def __call__(self, x: jax.Array, *, record: Record = unrecorded) -> jax.Array:
-        h = record("stem", nnx.relu(self.stem_norm(self.stem(x))))
+        h = self.layout.recorded(record, "stem", nnx.relu(self.stem_norm(self.stem(self.layout.swap(x)))))
         for i, block in enumerate(self.blocks):
             h = block(h, name=f"blocks/{i}", record=record)
-        return self.readout(self.dropout(record("pooled", h.mean((1, 2)))))
+        return self.readout(self.dropout(record("pooled", self.layout.swap(h.mean((1, 2))))))
 
 
-def _norm(options: Options) -> Callable[..., Any]:
+def _norm(options: Options, layout: _Layout) -> Callable[..., Any]:
     if options.norm == "batch":
-        return partial(nnx.BatchNorm, momentum=0.9, dtype=options.dtype)
-    return partial(nnx.GroupNorm, num_groups=GROUPS, dtype=options.dtype)
+        return partial(layout.batch_norm, momentum=0.9)
+    return partial(layout.group_norm, num_groups=GROUPS)
 
 
 def mnist1d_cnn(options: Options) -> Model:
