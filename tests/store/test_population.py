@@ -11,6 +11,7 @@ import xarray
 from varbench.errors import InputError
 from varbench.keys import SOURCES
 from varbench.store import PopulationStore, population
+from varbench.store.arrays import _joined
 from varbench.store.files import sha256, write_record
 from varbench.store.sketch import SKETCH_SIZE, count_sketch
 
@@ -206,3 +207,8 @@ def test_a_newer_schema_is_refused(folder):
     for use in (PopulationStore.open, lambda where: PopulationStore.create(where, plan(3))):
         with pytest.raises(InputError, match="written with schema 3, but this version of varbench reads up to 2"):
             use(folder)
+
+
+def test_runs_that_adjoin_are_read_at_once_and_no_other_run_with_them():
+    assert _joined([(0, 4), (4, 8), (8, 11), (12, 16), (20, 24), (24, 28)]) == [(0, 11), (12, 16), (20, 28)]
+    assert _joined([]) == []

@@ -5,10 +5,13 @@ from __future__ import annotations
 from threading import Barrier, Event
 
 import pytest
+import scipy.linalg  # noqa: F401  # its BLAS is to be told of the three threads too
+from threadpoolctl import threadpool_info, threadpool_limits
 
+from varbench.errors import InputError
 from varbench.studies import parallel
 from varbench.studies.moment import Moment, Whole
-from varbench.studies.parallel import Workers, side_by_side
+from varbench.studies.parallel import Workers, one_blas_thread, side_by_side
 
 
 def test_results_come_in_the_order_of_the_items():
@@ -44,6 +47,39 @@ def test_an_error_is_raised_at_its_item_and_the_rest_is_given_up(monkeypatch):
     results.close()
     assert done[:2] == [0, 1]
     assert len(done) < 100
+
+
+def blas_threads():
+    """Of every BLAS that the process has loaded."""
+    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+
+def test_matrix_products_take_one_thread_and_get_theirs_back():
+    with threadpool_limits(3, user_api="blas"):
+        before = blas_threads()
+        assert before
+        with one_blas_thread():
+            assert set(blas_threads()) == {1}
+        assert set(before) == {3}
+        assert set(blas_threads()) == {3}
+
+
+def test_a_run_directory_is_judged_with_one_thread_for_each_matrix_product(monkeypatch, tmp_path):
+    from varbench.studies import judge as judging
+
+    seen = []
+
+    def asked(out):
+        seen.extend(blas_threads())
+        raise InputError(f"{out} is none")
+
+    monkeypatch.setattr(judging, "request_of", asked)
+    with threadpool_limits(3, user_api="blas"):
+        for _ in range(2):  # the context is a new one at every call
+            with pytest.raises(InputError, match="is none"):
+                judging.judge(tmp_path)
+        assert set(blas_threads()) == {3}
+    assert set(seen) == {1}
 
 
 def test_workers_do_two_pieces_at_once_and_no_third():

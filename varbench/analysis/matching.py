@@ -130,23 +130,27 @@ def _relabelings(population: PopulationArrays) -> Relabelings:
         leaves, symmetries = networks.leaves, networks.symmetries
         matching = weight_matching(a, b, leaves=leaves, groups=symmetries, generator=order)
         parts.append(matching.permutations)
-        change[part] = _change(
-            networks,
-            b,
-            permuted(b, matching.permutations, leaves=leaves, groups=symmetries),
-            size=population.n_examples * population.n_classes,
-        )
+        after = permuted(b, matching.permutations, leaves=leaves, groups=symmetries)
+        size = population.n_examples * population.n_classes
+        change[part] = _change(networks, weights, second[part], after, size=size)
     permutations = [np.concatenate(found) for found in zip(*parts, strict=True)]
     return Relabelings(first, second, permutations, change)
 
 
 def _change(
-    networks: Networks, before: Float[np.ndarray, "n P"], after: Float[np.ndarray, "n P"], *, size: int
+    networks: Networks,
+    weights: Float[np.ndarray, "R P"],
+    runs: Int[np.ndarray, " n"],
+    after: Float[np.ndarray, "n P"],
+    *,
+    size: int,
 ) -> Float[np.ndarray, " n"]:
-    """Root mean square change of the test logits over their root mean square; infinite if they are not finite."""
-    found = np.empty(len(before))
-    for part in blocks(len(before), bytes_each=4 * size, limit=BYTES):
-        old, new = (networks.logits(weights[part], "test").astype(np.float64) for weights in (before, after))
+    """Root mean square change of the runs' test logits over their root mean square; infinite if not finite."""
+    found = np.empty(len(runs))
+    for part in blocks(len(runs), bytes_each=4 * size, limit=BYTES):
+        distinct, place = np.unique(runs[part], return_inverse=True)
+        old = networks.logits(weights[distinct], "test").astype(np.float64)[place]
+        new = networks.logits(after[part], "test").astype(np.float64)
         difference, scale = ((x**2).mean(axis=(1, 2)) for x in (new - old, old))
         ratio = np.sqrt(np.divide(difference, scale, out=np.full(len(scale), np.inf), where=scale > 0))
         found[part] = np.where(difference == 0, 0.0, np.where(np.isnan(ratio), np.inf, ratio))

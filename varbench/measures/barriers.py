@@ -9,8 +9,8 @@ from jaxtyping import Float
 
 from varbench.measures.blocks import blocks
 
-PATH_BYTES = 16 * 2**20
-"""Size that the weights along the paths of one block may have."""
+PATH_BYTES = 64 * 2**20
+"""Size that the weights along the paths of one block may have: few blocks leave few calls of a program half full."""
 
 
 def path_weights(

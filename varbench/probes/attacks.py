@@ -45,7 +45,7 @@ def adversarial(
     Returns:
         Whole numbers where images are stored as bytes: at most half of one beyond the ball.
     """
-    x, y = (array[examples] for array in networks.examples("test"))
+    x, y = networks.dataset.x_test[examples], networks.dataset.y_test[examples]
     low, high, sd = _range(networks)
     found = networks.mapped(
         _Attack(networks, steps), weights, x, y, np.float32(sd * radii), np.float32(low), np.float32(high)

@@ -30,8 +30,8 @@ def input_gradients(
         weights: Rows.
         examples: Rows of the test set.
     """
-    x, y = (array[examples] for array in networks.examples("test"))
-    return networks.mapped(_Gradients(networks), weights, x, y)
+    data = networks.dataset
+    return networks.mapped(_Gradients(networks), weights, data.x_test[examples], data.y_test[examples])
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ class TrainedNetworks:
     def __init__(self, recipe: Recipe, dataset: Dataset, *, convolution: str = "matmul"):
         self.recipe, self.dataset = recipe, dataset
         self.model = model_of(recipe, dataset, convolution=convolution)
-        self.params_like, self.state_like = jax.eval_shape(self.model.init, jax.random.key(0))
+        self.params_like, self.state_like = jax.eval_shape(lambda: self.model.init(jax.random.key(0)))
         self._compiling, self._compiled, self._called = RLock(), dict[Any, Any](), set[Any]()
 
     @cached_property

@@ -150,13 +150,12 @@ def write(folder: Path, *, block: int, width: int, values: dict[str, np.ndarray]
 
 def read(folder: Path, spans: Sequence[tuple[int, int]], *, snapshots: bool = False) -> dict[str, np.ndarray]:
     """All arrays by name, of the runs in the given spans (start, stop) only: no other chunk is opened."""
-    group = _open(folder, "r")
-    return {
-        name: np.asarray(group[name][:])
-        if name in SHARED
-        else np.concatenate([np.asarray(group[name][start:stop]) for start, stop in spans])
-        for name in dimensions(snapshots=snapshots)
-    }
+    group, found = _open(folder, "r"), {}
+    for name in dimensions(snapshots=snapshots):
+        array = group[name]
+        pieces = [slice(None)] if name in SHARED else [slice(*span) for span in _joined(spans)]
+        found[name] = np.concatenate([np.asarray(array[piece]) for piece in pieces])
+    return found
 
 
 def chunk_file(name: str, block: int) -> str:
@@ -175,6 +174,17 @@ def resizable_files(*, snapshots: bool = False) -> list[str]:
     """The metadata of the arrays that grow with the number of runs."""
     names = dimensions(snapshots=snapshots)
     return [f"{FOLDER}/{name}/zarr.json" for name, axes in names.items() if axes[0] == "run"]
+
+
+def _joined(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same runs in as few spans as they are in: each is a call of Zarr, which takes longer than a block's chunk."""
+    joined: list[tuple[int, int]] = []
+    for start, stop in spans:
+        if joined and joined[-1][1] == start:
+            joined[-1] = (joined[-1][0], stop)
+        else:
+            joined.append((start, stop))
+    return joined
 
 
 def _open(folder: Path, mode: Any) -> Any:

@@ -27,7 +27,7 @@ from varbench.studies.environment import git
 from varbench.studies.experiments import made_where, read_experiment
 from varbench.studies.labels import data_of, label_of
 from varbench.studies.moment import Moment
-from varbench.studies.parallel import side_by_side
+from varbench.studies.parallel import one_blas_thread, side_by_side
 from varbench.studies.request import Request, continued, read_study, request_of
 from varbench.studies.rules import within
 from varbench.studies.study import Evidence, Judgement, Named, PopulationPlan, Study, Verdict
@@ -40,6 +40,7 @@ SUITE = "suite"
 SUITE_TITLE = "Training is optimization, put to the test"
 
 
+@one_blas_thread()
 def judge(out: Path, *, listen: Callable[[Moment], None] = lambda moment: None) -> dict[str, Any]:
     """Measure and decide.
 

@@ -1,10 +1,11 @@
-"""Work on several items at once, in threads."""
+"""Work on several items at once, in threads, and matrix products that keep out of their way."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from threading import Event
 from types import TracebackType
 from typing import Any, TypeVar
@@ -28,6 +29,20 @@ def side_by_side(work: Callable[[Item], Result], items: Sequence[Item]) -> Itera
             yield item, future.result
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Every matrix product of NumPy and SciPy is done by the thread that asks for it; a context, or a decorator.
+
+    Measures multiply many small matrices: the threads of the library spend most of their time waiting for each other,
+    and those of other populations for theirs. Of the whole process, so to be entered by one thread alone.
+    """
+    import scipy.linalg  # noqa: F401  # a library that is loaded later would not be told
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 class Workers:

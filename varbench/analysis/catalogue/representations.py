@@ -162,24 +162,24 @@ def _compared(population: PopulationArrays, which: str) -> Layers:
     assert networks is not None
     weights = getattr(population, WEIGHTS[which])[np.flatnonzero(population.usable_weights)[:RUNS]]
     examples = spaced(population.n_examples, EXAMPLES)
-    vectors: dict[str, list[np.ndarray]] = {name: [] for name in shapes}
+    vectors = np.empty((len(shapes), len(weights), len(examples) * (len(examples) - 1) // 2))
     rows: dict[str, list[np.ndarray]] = {name: [] for name in shapes}
     bytes_each = 4 * len(examples) * sum(int(np.prod(shape)) for shape in shapes.values())
     for part in blocks(len(weights), bytes_each=bytes_each, limit=ACTIVATION_BYTES):
-        for name, values in networks.activations(weights[part], examples=examples).items():
+        found = networks.activations(weights[part], examples=examples)
+        for layer, (name, values) in enumerate(found.items()):
             finite = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
             clean = np.where(finite[(slice(None), *[None] * (values.ndim - 1))], values, np.float32(0))
-            vectors[name].append(geometry.cka_vectors(clean.reshape(*clean.shape[:2], -1)))
+            vectors[layer, part] = geometry.cka_vectors(clean.reshape(*clean.shape[:2], -1))
             rows[name].append(_positions(clean[: max(0, PROCRUSTES_RUNS - part.start)]))
     if not len(weights):
         none = {name: np.zeros((0, 0)) for name in shapes}
         return Layers(none, none, np.full((len(shapes), len(shapes)), np.nan), len(examples))
-    stacked = np.stack([np.concatenate(pieces) for pieces in vectors.values()])
-    everywhere = np.isfinite(stacked).all(axis=(0, 2))
+    everywhere = np.isfinite(vectors).all(axis=(0, 2))
     return Layers(
-        cka={name: geometry.cka_matrix_of(v) for name, v in zip(shapes, stacked, strict=True)},
+        cka={name: geometry.cka_matrix_of(v) for name, v in zip(shapes, vectors, strict=True)},
         procrustes={name: geometry.procrustes_distance_matrix(np.concatenate(r)) for name, r in rows.items()},
-        between=geometry.cka_between_layers(stacked[:, everywhere]),
+        between=geometry.cka_between_layers(vectors if everywhere.all() else vectors[:, everywhere]),
         n_examples=len(examples),
     )
 
