@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks.speed import __main__ as command
 from benchmarks.speed import analysis_race
-from benchmarks.speed.analysis import CASES
+from benchmarks.speed.analysis import CASES, LEAST_RUNS
 from benchmarks.speed.analysis_race import AnalysisRow, Timed
 from benchmarks.speed.arms import ARMS
 from benchmarks.speed.bars import bars
@@ -124,10 +124,11 @@ def test_a_task_for_gpus_is_passed_over_on_a_cpu(tmp_path: Path) -> None:
     assert "preparing" not in done.stderr
 
 
+@pytest.mark.parametrize("runs", [LEAST_RUNS, 6])
 @pytest.mark.parametrize("name", CASES)
-def test_every_peer_of_the_analysis_computes_the_same_numbers(name: str) -> None:
+def test_every_peer_of_the_analysis_computes_the_same_numbers(name: str, runs: int) -> None:
     case = CASES[name]
-    inputs = case.inputs(6)
+    inputs = case.inputs(runs)
     ours = case.answer(inputs)
     assert np.isfinite(ours).all()
     for peer in case.peers:
