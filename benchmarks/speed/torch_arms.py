@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.func import functional_call, grad_and_value, vmap
 
-from benchmarks.speed.arms import Job
+from benchmarks.speed.arms import Job, Trained
 
 GROUPS = 4
 EPSILON = 1e-6
@@ -141,7 +141,7 @@ class _Setting:
             return float((model(self.x_test).argmax(-1) == self.y_test).float().mean())
 
 
-def loop(job: Job, *, last: bool = False, compile_it: bool = False) -> Callable[[], list[float]]:
+def loop(job: Job, *, last: bool = False, compile_it: bool = False) -> Callable[[], list[Trained]]:
     """One run after another, with the fused Adam."""
     setting = _Setting(job)
     if last:
@@ -160,33 +160,35 @@ def loop(job: Job, *, last: bool = False, compile_it: bool = False) -> Callable[
 
     step_loss = torch.compile(loss_of) if compile_it else loss_of
 
-    def train() -> list[float]:
-        accuracies = []
+    def train() -> list[Trained]:
+        told = []
         for seed in range(job.first, job.first + job.runs):
-            shared.load_state_dict(setting.network(seed).state_dict())
+            first = setting.network(seed)
+            shared.load_state_dict(first.state_dict())
             optimizer = torch.optim.Adam(shared.parameters(), lr=setting.task["lr"], fused=True)
             for rows in setting.batches(seed):
                 optimizer.zero_grad(set_to_none=True)
                 step_loss(setting.x[rows], setting.y[rows]).backward()
                 optimizer.step()
-            accuracies.append(setting.accuracy(shared))
+            distance = _distances(list(shared.parameters()), list(first.parameters()), apart=0)
+            told.append(Trained(setting.accuracy(shared), float(distance)))
         setting.finish()
-        return accuracies
+        return told
 
     return train
 
 
-def compiled(job: Job) -> Callable[[], list[float]]:
+def compiled(job: Job) -> Callable[[], list[Trained]]:
     """The same with forward and backward pass compiled."""
     return loop(job, compile_it=True)
 
 
-def channels_last(job: Job) -> Callable[[], list[float]]:
+def channels_last(job: Job) -> Callable[[], list[Trained]]:
     """The same with channels last in memory."""
     return loop(job, last=True)
 
 
-def stacked(job: Job) -> Callable[[], list[float]]:
+def stacked(job: Job) -> Callable[[], list[Trained]]:
     """Many runs at a time as `vmap` of the gradient over stacked weights; Adam sees the stack."""
     setting = _Setting(job)
     most, task = min(job.runs, LANES[job.platform]), setting.task
@@ -201,12 +203,13 @@ def stacked(job: Job) -> Callable[[], list[float]]:
 
     gradient = vmap(grad_and_value(loss_of))
 
-    def train() -> list[float]:
-        accuracies: list[float] = []
+    def train() -> list[Trained]:
+        told: list[Trained] = []
         for first in range(job.first, job.first + job.runs, most):
             lanes = min(most, job.first + job.runs - first)
             torch.manual_seed(first)
             weights = {name: _stack(name, one, lanes, setting.device) for name, one in base.named_parameters()}
+            begun = [weight.detach().clone() for weight in weights.values()]
             optimizer = torch.optim.Adam(list(weights.values()), lr=task["lr"], fused=True)
             for rows in _stacked_batches(setting, lanes):
                 found, _ = gradient(weights, setting.x[rows], setting.y[rows])
@@ -215,11 +218,20 @@ def stacked(job: Job) -> Callable[[], list[float]]:
                 optimizer.step()
             with torch.no_grad():
                 said = vmap(logits_of, in_dims=(0, None))(weights, setting.x_test).argmax(-1)
-                accuracies += (said == setting.y_test).float().mean(1).tolist()
+                accuracies = (said == setting.y_test).float().mean(1).tolist()
+            distances = _distances(list(weights.values()), begun, apart=1).tolist()
+            told += map(Trained, accuracies, distances)
         setting.finish()
-        return accuracies
+        return told
 
     return train
+
+
+@torch.no_grad()
+def _distances(weights: list[torch.Tensor], first: list[torch.Tensor], *, apart: int) -> torch.Tensor:
+    """‖w − w_0‖₂ over all parameters, a number for each place along so many first axes."""
+    each = [(a - b).square().flatten(apart).sum(-1) for a, b in zip(weights, first, strict=True)]
+    return torch.stack(each).sum(0).sqrt()
 
 
 def _stack(name: str, one: torch.Tensor, lanes: int, device: torch.device) -> torch.Tensor:
