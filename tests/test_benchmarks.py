@@ -13,16 +13,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.speed import __main__ as command
 from benchmarks.speed import analysis_race
-from benchmarks.speed.analysis import CASES
+from benchmarks.speed.analysis import CASES, LEAST_RUNS
 from benchmarks.speed.analysis_race import AnalysisRow, Timed
 from benchmarks.speed.arms import ARMS
 from benchmarks.speed.bars import bars
 from benchmarks.speed.earlier import Earlier, earlier
 from benchmarks.speed.overheads import Clock, shares
-from benchmarks.speed.race import Result, _fits, parity, race
-from benchmarks.speed.report import Row, knee, row_of, table, write
+from benchmarks.speed.parity import parity
+from benchmarks.speed.race import _fits, race
+from benchmarks.speed.report import knee, row_of, table, write
+from benchmarks.speed.result import Result
 from benchmarks.speed.tasks import TASKS, step_bytes, step_flops
 
 ROOT = Path(__file__).parents[1]
@@ -124,10 +125,11 @@ def test_a_task_for_gpus_is_passed_over_on_a_cpu(tmp_path: Path) -> None:
     assert "preparing" not in done.stderr
 
 
+@pytest.mark.parametrize("runs", [LEAST_RUNS, 6])
 @pytest.mark.parametrize("name", CASES)
-def test_every_peer_of_the_analysis_computes_the_same_numbers(name: str) -> None:
+def test_every_peer_of_the_analysis_computes_the_same_numbers(name: str, runs: int) -> None:
     case = CASES[name]
-    inputs = case.inputs(6)
+    inputs = case.inputs(runs)
     ours = case.answer(inputs)
     assert np.isfinite(ours).all()
     for peer in case.peers:
@@ -239,49 +241,6 @@ def test_races_of_an_earlier_day_are_kept_as_they_were(tmp_path: Path) -> None:
         (tmp_path / "speed.json").write_text(spoiled)
         with pytest.raises(ValueError, match="holds no report to add to"):
             earlier(tmp_path, about=about)
-
-
-def test_what_is_not_measured_again_stays_with_its_date(tmp_path: Path, monkeypatch) -> None:
-    def rows_of(seconds: float) -> list[Row]:
-        raced = [result("jax", 3.0), result("varbench", seconds)]
-        return [row_of(TASKS["mlp-32"], runs, raced, LIMITS, platform="cpu") for runs in (1, 8)]
-
-    about = {"platform": "cpu", "kind": "cpu", "processor": "x", "cores": 2, "versions": {"jax": "1"}}
-    write(rows_of(2.0), LIMITS, {**about, "started": "2025"}, [], tmp_path / "cpu", left_out=[])
-    monkeypatch.setattr(command, "machine", lambda platform: about)
-    monkeypatch.setattr(command, "ceilings", lambda platform: LIMITS)
-    monkeypatch.setattr(command, "race", lambda *args, **how: [result("jax", 3.0), result("varbench", 1.0)])
-    words = ["--parts", "training", "--tasks", "mlp-32", "--add", "--out", str(tmp_path)]
-
-    def found(*more: str) -> tuple[list[float], dict[str, str]]:
-        monkeypatch.setattr(sys, "argv", ["speed", *words, *more])
-        with pytest.raises(SystemExit) as left:
-            command.main()
-        assert left.value.code == 0
-        document = json.loads((tmp_path / "cpu" / "speed.json").read_text())
-        return [row["ratio"] for row in document["races"]], document["machine"]["kept"]
-
-    every = {"training of mlp-32, 1 run": "2025", "training of mlp-32, 8 runs": "2025"}
-    assert found("--minutes", "1e-9") == ([1.5, 1.5], every)
-    assert found("--runs", "8") == ([1.5, 3.0], {"training of mlp-32, 1 run": "2025"})
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["--repeats", "0"], "at least 1 was expected"),
-        (["--runs", "8", "0"], "at least 1 was expected"),
-        (["--minutes", "nan"], "a number above 0 was expected"),
-        (["--out", "pyproject.toml"], "--out pyproject.toml: no folder can be made there"),
-    ],
-)
-def test_what_cannot_be_raced_is_refused_by_a_sentence(words, said) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.speed", *words], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def test_a_race_in_which_varbench_failed_is_no_success() -> None:

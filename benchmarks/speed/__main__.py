@@ -15,117 +15,173 @@ process of its own. They take turns; medians over the rounds are compared. Time 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from benchmarks.speed.analysis import CASES
-from benchmarks.speed.analysis_race import analysis_race
-from benchmarks.speed.arms import ARMS
-from benchmarks.speed.ceilings import ceilings
+from benchmarks.speed.analysis_race import AnalysisRow, analysis_race, held_against
+from benchmarks.speed.asked import check_study, checked, parser_of, writable
+from benchmarks.speed.ceilings import best, ceilings
 from benchmarks.speed.earlier import Earlier, earlier, names_of
-from benchmarks.speed.overheads import BUDGET, STUDY, overheads
-from benchmarks.speed.race import Result, parity, race
-from benchmarks.speed.report import machine, row_of, table, write
-from benchmarks.speed.tasks import TASKS, counted
-
-PARTS = ("overheads", "analysis", "training")
+from benchmarks.speed.machine import machine
+from benchmarks.speed.overheads import overheads
+from benchmarks.speed.parity import parity
+from benchmarks.speed.race import race
+from benchmarks.speed.report import Row, row_of, table, write
+from benchmarks.speed.result import Result
+from benchmarks.speed.tasks import TASKS, Task, counted
+from varbench.cli.interrupt import interruptible
+from varbench.errors import InputError
 
 
 def main() -> None:
-    """Run the races that were asked for and write their results."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.speed", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--parts", nargs="+", choices=PARTS, help="by default all on a CPU, training on a GPU")
-    parser.add_argument("--minutes", type=float, default=16.0, help="no race starts later (default 16)")
-    parser.add_argument("--study", default=STUDY, help=f"the standard run of the overheads (default {STUDY})")
-    parser.add_argument("--budget", default=BUDGET, help=f"its budget (default {BUDGET})")
-    parser.add_argument("--platform", choices=("cpu", "gpu"), default="cpu", help="what the races are run on")
-    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS), metavar="TASK", help=", ".join(TASKS))
-    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS), metavar="ARM", help=", ".join(ARMS))
-    parser.add_argument("--runs", nargs="+", type=int, help="numbers of runs, in place of those of each race")
-    parser.add_argument("--add", action="store_true", help="keep what the folder holds and is not measured again")
-    parser.add_argument("--largest", action="store_true", help="of each race of training only the most runs")
-    parser.add_argument("--repeats", type=int, default=3, help="rounds in which every arm has its turn (default 3)")
-    parser.add_argument("--out", type=Path, default=Path("reports/speed"), help="folder for table, JSON and figure")
+    """Run the races that were asked for and write their results; the exit code is 130 if they are interrupted."""
+    parser = parser_of(__doc__)
     given = parser.parse_args()
-    if given.repeats < 1 or min(given.runs or [1]) < 1:
-        parser.error("--repeats and --runs: at least 1 was expected")
-    if not 0 < given.minutes < float("inf"):
-        parser.error(f"--minutes {given.minutes:g}: a number above 0 was expected")
-    folder = given.out / given.platform
+    report: _Report | None = None
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        parser.error(f"--out {given.out}: no folder can be made there ({error.strerror})")
-    if not os.access(folder, os.W_OK):
-        parser.error(f"--out {given.out}: nothing can be written to {folder}")
+        with interruptible() as check:
+            try:
+                report = _begun(given)
+            except InputError as error:
+                parser.error(str(error))
+            status = _races(given, report, check)
+    except KeyboardInterrupt:
+        kept = report is not None and report.finished
+        print(f"\nspeed: interrupted; {kept or 'nothing was finished, and nothing is written'}", file=sys.stderr)
+        status = 130
+    sys.exit(status)
 
+
+@dataclass
+class _Report:
+    """What is known so far, in this call and from before.
+
+    Attributes:
+        parts: What is measured.
+        platform, folder: Where it is measured, and written to.
+        about: The machine.
+        before: What the folder held.
+        limits: The highest rates that the machine showed in this call.
+        raced: Races of training of this call, by the name of the task and the number of runs.
+        analysis: Those of the analysis.
+        beside: From `overheads`, if it was measured.
+        wrong, left_out: Sentences.
+        finished: Where something was written, in words.
+    """
+
+    parts: tuple[str, ...]
+    platform: str
+    folder: Path
+    about: dict[str, Any]
+    before: Earlier
+    limits: dict[str, float] = field(default_factory=dict)
+    raced: dict[tuple[str, int], tuple[Task, list[Result]]] = field(default_factory=dict)
+    analysis: list[AnalysisRow] = field(default_factory=list)
+    beside: dict[str, Any] | None = None
+    wrong: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    finished: str = ""
+
+    def measure(self) -> None:
+        """Measure what the machine can do; the best that it showed is what all rows of this call are held against."""
+        self.limits = best(self.limits, ceilings(self.platform))
+
+    def rows(self) -> list[Row]:
+        """The races of training, those of before that were not repeated among them."""
+        rows = [row for row in self.before.rows if (row.task, row.runs) not in self.raced]
+        for (_, runs), (task, results) in self.raced.items():
+            rows.append(row_of(task, runs, results, self.limits, platform=self.platform))
+        return sorted(rows, key=lambda row: (list(TASKS).index(row.task), row.runs))
+
+    def write(self) -> None:
+        """Write all of it."""
+        rows, again = self.rows(), {row.case for row in self.analysis}
+        old = [row for row in self.before.analysis if row.case not in again]
+        analysis = old + [held_against(row, self.limits) for row in self.analysis]
+        kept = names_of(
+            [row for row in rows if row in self.before.rows], old, None if self.beside else self.before.beside
+        )
+        self.about["kept"] = {name: (self.before.dates or {})[name] for name in kept}
+        write(
+            rows,
+            self.limits,
+            self.about,
+            self.wrong,
+            self.folder,
+            analysis=analysis,
+            beside=self.beside or self.before.beside,
+            left_out=self.left_out,
+        )
+        if self.raced or self.analysis or self.beside:
+            self.finished = f"what was finished is in {self.folder / 'speed.json'}, and stays there with --add"
+
+
+def _begun(given: argparse.Namespace) -> _Report:
+    """A report without measurements, once all that can be wrong with the request was looked at."""
+    parts = checked(given)
     import jax
 
     jax.config.update("jax_platforms", "cpu")  # only counts; the arms have the GPU's memory for themselves
-    arms = list(dict.fromkeys([*given.arms, "varbench"]))
-    started = time.monotonic()
-    parts = tuple(given.parts or (PARTS if given.platform == "cpu" else ("training",)))
+    check_study(given.study, given.budget)
     about = machine(given.platform) | {"started": datetime.now(UTC).isoformat(timespec="seconds")}
-    try:
-        before = earlier(folder, about=about) if given.add else Earlier()
-    except ValueError as error:
-        parser.error(str(error))
-    rows, analysis, beside = list(before.rows), list(before.analysis), before.beside
-    say(f"measuring what this {given.platform} can do")
-    limits = ceilings(given.platform)
-    wrong, left_out = list[str](), list[str]()
+    folder = writable(given.out, given.platform)
+    return _Report(parts, given.platform, folder, about, earlier(folder, about=about) if given.add else Earlier())
+
+
+def _races(given: argparse.Namespace, report: _Report, check: Callable[[], None]) -> int:
+    started, arms = time.monotonic(), list(dict.fromkeys([*given.arms, "varbench"]))
+
+    def say(line: str) -> None:
+        check()
+        print(line, file=sys.stderr, flush=True)
 
     def late(what: str) -> bool:
         if time.monotonic() - started < 60 * given.minutes:
             return False
-        left_out.append(f"{what}.")
+        report.left_out.append(f"{what}.")
         return True
 
-    def written() -> None:
-        rows.sort(key=lambda row: (list(TASKS).index(row.task), row.runs))
-        kept = ([row for row in now if row in old] for now, old in ((rows, before.rows), (analysis, before.analysis)))
-        names = names_of(*kept, beside if beside is before.beside else None)
-        about["kept"] = {name: (before.dates or {})[name] for name in names}
-        write(rows, limits, about, wrong, folder, analysis=analysis, beside=beside, left_out=left_out)
+    def measure() -> None:
+        say(f"measuring what this {given.platform} can do")
+        report.measure()
 
-    if "overheads" in parts:
-        beside = overheads(say=say, study=given.study, budget=given.budget)
-        written()
-    for name in CASES if "analysis" in parts else ():
+    measure()
+    if "overheads" in report.parts:
+        report.beside = overheads(say=say, study=given.study, budget=given.budget)
+        report.write()
+    for name in CASES if "analysis" in report.parts else ():
         if late(f"analysis: {name}"):
             continue
-        found, sentences = analysis_race(name, limits, say=say, runs=given.runs)
-        analysis = [row for row in analysis if row.case != name] + found
-        wrong += sentences
-        written()
-    for name in given.tasks if "training" in parts else ():
-        task = TASKS[name].on(given.platform)
-        known: dict[str, Result] = {}
+        found, sentences = analysis_race(name, report.limits, say=say, runs=given.runs)
+        report.analysis += found
+        report.wrong += sentences
+        report.write()
+    if report.analysis:
+        measure()
+    for name in given.tasks if "training" in report.parts else ():
+        task, known, before = TASKS[name].on(given.platform), dict[str, Result](), len(report.raced)
         numbers = (given.runs or task.runs) if task.runs else ()
         for runs in numbers[-1:] if given.largest else numbers:
             if late(f"training: {name}, {counted(runs)}"):
                 continue
             results = race(task, runs, arms, platform=given.platform, repeats=given.repeats, say=say, known=known)
             different = parity(results, examples=len(task.dataset().y_test))
-            wrong += [f"{name}, {counted(runs)}: {sentence}" for sentence in different]
-            rows = [row for row in rows if (row.task, row.runs) != (name, runs)]
-            rows.append(row_of(task, runs, results, limits, platform=given.platform))
-            written()
-    written()
-    print(table(rows, limits))
-    for sentence in wrong:
+            report.wrong += [f"{name}, {counted(runs)}: {sentence}" for sentence in different]
+            report.raced[name, runs] = task, results
+            report.write()
+        if len(report.raced) > before:
+            measure()
+    report.write()
+    print(table(report.rows(), report.limits))
+    for sentence in report.wrong:
         print(sentence, file=sys.stderr)
-    sys.exit(1 if wrong else 0)
-
-
-def say(line: str) -> None:
-    """One line of progress."""
-    print(line, file=sys.stderr, flush=True)
+    return 1 if report.wrong else 0
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ SIZES = (40, 100, 100, 10)
 """Layers of the networks whose weights are compared."""
 ROWS, UNITS = 128, 100
 """Examples and units of the representations that are compared."""
+LEAST_RUNS = 3
+"""Below, no interval can be formed by leaving a run out."""
 
 Inputs = dict[str, np.ndarray]
 Answer = list[float]
@@ -144,15 +146,20 @@ def _matched(first: np.ndarray, relabeled: np.ndarray) -> Answer:
     return (np.einsum("np,np->n", a, b) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))).tolist()
 
 
+def _disjoint_pairs(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """[pairs, P] each; the last of an odd number of runs has no partner."""
+    return weights[0 : len(weights) - 1 : 2], weights[1::2]
+
+
 def _alignment(given: Inputs) -> Answer:
-    first, second = given["weights"][0::2], given["weights"][1::2]
+    first, second = _disjoint_pairs(given["weights"])
     about = {"leaves": leaves(), "groups": groups()}
     found = weight_matching(first, second, **about, generator=np.random.default_rng(0))
     return _matched(first, permuted(second, found.permutations, **about))
 
 
 def _git_re_basin(given: Inputs) -> Answer:
-    first, second = given["weights"][0::2], given["weights"][1::2]
+    first, second = _disjoint_pairs(given["weights"])
     axes: published.Axes = {leaf.path: (None,) * len(leaf.shape) for leaf in leaves()}
     for group in groups():
         for slot in group.slots:

@@ -8,14 +8,15 @@ from __future__ import annotations
 import json
 import os
 import resource
-import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
 import numpy as np
+
+from benchmarks.speed.children import answered
 
 ENOUGH, TIMES = 3.0, 5
 """A computation is repeated until it took so many seconds in all, or so often."""
@@ -103,7 +104,6 @@ def analysis_race(
             peers.append(
                 Timed(peer.label, found["seconds"] * scale, timed, found["peak"], found["difference"], peer.loops)
             )
-        floor = case.floor(count, limits)
         rows.append(
             AnalysisRow(
                 case=name,
@@ -111,7 +111,7 @@ def analysis_race(
                 runs=count,
                 ours=ours,
                 peers=tuple(peers),
-                share=None if floor is None else floor / ours.seconds,
+                share=_share(case.floor(count, limits), ours),
                 ratio=min(peer.seconds for peer in peers) / ours.seconds,
                 loops_ratio=min(peer.seconds for peer in peers if peer.loops) / ours.seconds,
             )
@@ -119,12 +119,22 @@ def analysis_race(
     return rows, wrong
 
 
+def held_against(row: AnalysisRow, limits: dict[str, float]) -> AnalysisRow:
+    """The same row, its share that of other limits."""
+    from benchmarks.speed.analysis import CASES
+
+    return replace(row, share=_share(CASES[row.case].floor(row.runs, limits), row.ours))
+
+
+def _share(floor: float | None, ours: Timed) -> float | None:
+    return None if floor is None else floor / ours.seconds
+
+
 def _process(name: str, runs: int, peer: int | None = None) -> dict[str, Any]:
     words = [sys.executable, "-m", "benchmarks.speed.analysis_race", name, str(runs)]
     words += [] if peer is None else [str(peer)]
     environment = dict(os.environ) | {"JAX_PLATFORMS": "cpu"}
-    told = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True, env=environment)
-    return json.loads(told.stdout.splitlines()[-1])
+    return json.loads(answered(words, environment=environment).splitlines()[-1])
 
 
 def measured(name: str, runs: int, peer: int | None = None) -> dict[str, Any]:

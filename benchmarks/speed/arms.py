@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,16 +36,29 @@ class Job:
             return file["x_train"], file["y_train"], file["x_test"], file["y_test"]
 
 
+class Trained(NamedTuple):
+    """What is told of one run.
+
+    Attributes:
+        accuracy: On the test set.
+        distance: From the initialization, ‖w_T − w_0‖₂ over all parameters.
+    """
+
+    accuracy: float
+    distance: float
+
+
 @dataclass(frozen=True)
 class Arm:
     """One way of training many runs.
 
     Attributes:
         label: What tables call it.
-        make: "module:function" that takes a `Job` and gives a function which trains it and returns test accuracies.
+        make: "module:function" that takes a `Job` and gives a function which trains it and returns a `Trained` for
+            each run.
         peer: Whether varbench is held against it.
         one_by_one: Trains one run after another: a few are timed and the rest is scaled.
-        processes: Workers side by side, which share the runs.
+        process_per_core: Workers side by side share the runs, as many as this process may use cores.
         conv_only, dense_only: Makes sense for convolutional networks alone, or for others alone.
         images: Makes sense for images alone.
         least_runs: From so many runs on it makes sense.
@@ -58,7 +71,7 @@ class Arm:
     make: str
     peer: bool = True
     one_by_one: bool = False
-    processes: int = 1
+    process_per_core: bool = False
     conv_only: bool = False
     dense_only: bool = False
     images: bool = False
@@ -77,7 +90,7 @@ ARMS = {
         "PyTorch, channels last", f"{TORCH}:channels_last", one_by_one=True, conv_only=True, images=True
     ),
     "torch-processes": Arm(
-        "PyTorch, a process per core", f"{TORCH}:loop", one_by_one=True, processes=2, least_runs=2, gpu=False
+        "PyTorch, a process per core", f"{TORCH}:loop", one_by_one=True, process_per_core=True, least_runs=2, gpu=False
     ),
     "torch-func": Arm("PyTorch, torch.func vmap", f"{TORCH}:stacked", least_runs=8),
     "jax": Arm("plain JAX, one run after another", f"{JAX}:loop", one_by_one=True),
@@ -86,7 +99,7 @@ ARMS = {
         "plain JAX, a process per core",
         f"{JAX}:loop",
         one_by_one=True,
-        processes=2,
+        process_per_core=True,
         least_runs=2,
         dense_only=True,
         gpu=False,
@@ -95,7 +108,7 @@ ARMS = {
         "plain JAX, a step in a loop, a process per core",
         f"{JAX}:stepped",
         one_by_one=True,
-        processes=2,
+        process_per_core=True,
         least_runs=2,
         conv_only=True,
         gpu=False,

@@ -1,4 +1,4 @@
-"""What the machine can do: the rate of a large matrix product and of a large copy, measured beside every race."""
+"""What the machine can do: the rate of a large matrix product and of a large copy, measured again and again."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from benchmarks.speed.children import answered
+from benchmarks.speed.machine import cores
+
 SIZE = {"cpu": 2048, "gpu": 8192}
 COPY = {"cpu": 2**28, "gpu": 2**31}
 """Bytes."""
@@ -20,10 +23,14 @@ def ceilings(platform: str) -> dict[str, float]:
 
     On a CPU the better of NumPy's product over all cores and XLA's on one device per core at a time.
     """
-    told = subprocess.run(
-        [sys.executable, "-m", "benchmarks.speed.ceilings", platform], capture_output=True, text=True, check=True
-    )
-    return json.loads(told.stdout.splitlines()[-1])
+    words = [sys.executable, "-m", "benchmarks.speed.ceilings", platform]
+    return json.loads(answered(words, stderr=subprocess.PIPE).splitlines()[-1])
+
+
+def best(*measured: dict[str, float]) -> dict[str, float]:
+    """The highest of each rate: what a machine did once it can do, and what it did not do says nothing."""
+    names = dict.fromkeys(name for rates in measured for name in rates)
+    return {name: max(rates[name] for rates in measured if name in rates) for name in names}
 
 
 def _measured(platform: str) -> dict[str, float]:
@@ -54,11 +61,12 @@ def _measured(platform: str) -> dict[str, float]:
     length = COPY[platform] // 4
     if platform == "cpu":
         source, target = np.ones(length, np.float32), np.empty(length, np.float32)
-        halves = [slice(i * length // 2, (i + 1) * length // 2) for i in (0, 1)]
-        pool = ThreadPoolExecutor(2)
+        many = cores()
+        parts = [slice(i * length // many, (i + 1) * length // many) for i in range(many)]
+        pool = ThreadPoolExecutor(many)
 
         def copy() -> None:
-            list(pool.map(lambda part: np.copyto(target[part], source[part]), halves))
+            list(pool.map(lambda part: np.copyto(target[part], source[part]), parts))
 
     else:
         large, plus = jnp.ones(length, jnp.float32), jax.jit(lambda a: a + 1)

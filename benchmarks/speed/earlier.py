@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.speed.analysis_race import AnalysisRow, Timed
-from benchmarks.speed.race import Result
 from benchmarks.speed.report import Row
+from benchmarks.speed.result import Result
 from benchmarks.speed.tasks import counted
+from varbench.errors import InputError
 
 SAME = ("platform", "kind", "processor", "cores", "versions")
 """What must be as it was for earlier numbers to stand beside new ones."""
@@ -40,7 +41,7 @@ def earlier(folder: Path, *, about: dict[str, Any]) -> Earlier:
         about: The machine as it is now.
 
     Raises:
-        ValueError: If the file is no such report, or of another machine or other versions; the message says so.
+        InputError: If the file is no such report, or of another machine or other versions; the message says so.
     """
     path = folder / "speed.json"
     if not path.exists():
@@ -52,10 +53,10 @@ def earlier(folder: Path, *, about: dict[str, Any]) -> Earlier:
         analysis = tuple(map(_analysis_row, document["analysis"]))
         beside, started, begun = document["overheads"], machine["started"], machine.get("kept", {})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} holds no report to add to ({type(error).__name__}: {error})") from None
+        raise InputError(f"{path} holds no report to add to ({type(error).__name__}: {error})") from None
     for name in SAME:
         if machine.get(name) != about[name]:
-            raise ValueError(
+            raise InputError(
                 f"{path} was measured with {name} {machine.get(name)}, and here it is {about[name]}: give another --out"
             )
     names = names_of(rows, analysis, beside)
@@ -71,7 +72,8 @@ def names_of(rows: Iterable[Row], analysis: Iterable[AnalysisRow], beside: dict[
 
 def _row(row: dict[str, Any]) -> Row:
     results = tuple(
-        Result(**{**r, "seconds": tuple(r["seconds"]), "accuracies": tuple(r["accuracies"])}) for r in row["results"]
+        Result(**{name: tuple(value) if isinstance(value, list) else value for name, value in each.items()})
+        for each in row["results"]
     )
     return Row(**{**row, "results": results})
 

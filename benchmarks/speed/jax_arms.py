@@ -12,7 +12,7 @@ import numpy as np
 import optax
 from jax import lax
 
-from benchmarks.speed.arms import Job
+from benchmarks.speed.arms import Job, Trained
 from benchmarks.speed.tasks import Task
 
 
@@ -23,14 +23,14 @@ class _Setup(NamedTuple):
         begin: seed → parameters, state, moments and the key of the batch orders.
         shuffled: key, epoch → row numbers [N].
         step: (parameters, moments), state, row numbers, place in the epoch → (parameters, moments).
-        accuracy: parameters, state → accuracy on the test set.
+        outcome: first parameters, last parameters, state → accuracy on the test set, and distance between the two.
         steps, per_epoch: Steps of a run, and of an epoch.
     """
 
     begin: Callable[..., Any]
     shuffled: Callable[..., jax.Array]
     step: Callable[..., Any]
-    accuracy: Callable[..., jax.Array]
+    outcome: Callable[..., tuple[jax.Array, jax.Array]]
     steps: int
     per_epoch: int
 
@@ -64,17 +64,18 @@ def _setup(job: Job) -> _Setup:
         updates, moments = optimizer.update(jax.grad(loss_of)(params), moments, params)
         return optax.apply_updates(params, updates), moments
 
-    def accuracy(params: Any, state: Any) -> jax.Array:
-        return (model.apply(params, state, x_test, unused, False)[0].argmax(-1) == y_test).mean()
+    def outcome(first: Any, params: Any, state: Any) -> tuple[jax.Array, jax.Array]:
+        accuracy = (model.apply(params, state, x_test, unused, False)[0].argmax(-1) == y_test).mean()
+        return accuracy, optax.global_norm(jax.tree.map(jnp.subtract, params, first))
 
-    return _Setup(begin, shuffled, step, accuracy, task.steps, len(y_train) // size)
+    return _Setup(begin, shuffled, step, outcome, task.steps, len(y_train) // size)
 
 
-def _run_of(job: Job) -> Callable[[jax.Array], jax.Array]:
-    """seed → test accuracy: one whole run as a function that can be compiled and batched."""
+def _run_of(job: Job) -> Callable[[jax.Array], tuple[jax.Array, jax.Array]]:
+    """seed → test accuracy, distance: one whole run as a function that can be compiled and batched."""
     of = _setup(job)
 
-    def run(seed: jax.Array) -> jax.Array:
+    def run(seed: jax.Array) -> tuple[jax.Array, jax.Array]:
         params, state, moments, order_key = of.begin(seed)
 
         def epoch(trained: Any, e: jax.Array) -> tuple[Any, None]:
@@ -86,51 +87,51 @@ def _run_of(job: Job) -> Callable[[jax.Array], jax.Array]:
         if rest:
             order = of.shuffled(order_key, epochs)
             trained = lax.fori_loop(0, rest, lambda i, t: of.step(t, state, order, i), trained)
-        return of.accuracy(trained[0], state)
+        return of.outcome(params, trained[0], state)
 
     return run
 
 
-def loop(job: Job) -> Callable[[], list[float]]:
+def loop(job: Job) -> Callable[[], list[Trained]]:
     """One compiled run, called for one seed after another."""
     run = jax.jit(_run_of(job))
-    return lambda: [float(run(jnp.uint32(seed))) for seed in range(job.first, job.first + job.runs)]
+    return lambda: [Trained(*map(float, run(jnp.uint32(seed)))) for seed in range(job.first, job.first + job.runs)]
 
 
-def stepped(job: Job) -> Callable[[], list[float]]:
+def stepped(job: Job) -> Callable[[], list[Trained]]:
     """One compiled step in a Python loop: no scan, and so convolutions that XLA has kernels for."""
     of = _setup(job)
-    begin, shuffled, accuracy = jax.jit(of.begin), jax.jit(of.shuffled), jax.jit(of.accuracy)
+    begin, shuffled, outcome = jax.jit(of.begin), jax.jit(of.shuffled), jax.jit(of.outcome)
     step = jax.jit(of.step, donate_argnums=0)
 
-    def run(seed: int) -> float:
+    def run(seed: int) -> Trained:
         params, state, moments, order_key = begin(np.uint32(seed))
-        trained = params, moments
+        trained = jax.tree.map(jnp.copy, params), moments  # what a step is given is gone afterwards
         for i in range(of.steps):
             epoch, place = divmod(i, of.per_epoch)
             if place == 0:
                 order = shuffled(order_key, np.int32(epoch))
             trained = step(trained, state, order, np.int32(place))
-        return float(accuracy(trained[0], state))
+        return Trained(*map(float, outcome(params, trained[0], state)))
 
     return lambda: [run(seed) for seed in range(job.first, job.first + job.runs)]
 
 
-def vmapped(job: Job) -> Callable[[], list[float]]:
+def vmapped(job: Job) -> Callable[[], list[Trained]]:
     """All runs as one batched program."""
     run = jax.jit(jax.vmap(_run_of(job)))
     seeds = jnp.arange(job.first, job.first + job.runs, dtype=jnp.uint32)
-    return lambda: np.asarray(run(seeds)).tolist()
+    return lambda: [Trained(*each) for each in np.stack(run(seeds), 1).tolist()]
 
 
-def varbench(job: Job) -> Callable[[], list[float]]:
+def varbench(job: Job) -> Callable[[], list[Trained]]:
     """varbench's engine with its default strategy: curves and everything else that a population has included."""
     from varbench.training.engine import strategy_for
 
     return _engine(job, strategy_for)
 
 
-def wide(job: Job) -> Callable[[], list[float]]:
+def wide(job: Job) -> Callable[[], list[Trained]]:
     """The same with `--strategy.width` as large as the race."""
     from varbench.training.engine import strategy_for
 
@@ -142,7 +143,7 @@ def wide(job: Job) -> Callable[[], list[float]]:
     )
 
 
-def _engine(job: Job, strategy_of: Callable[[Any, Any], Any]) -> Callable[[], list[float]]:
+def _engine(job: Job, strategy_of: Callable[[Any, Any], Any]) -> Callable[[], list[Trained]]:
     from varbench.training.design import together
     from varbench.training.devices import prepare
     from varbench.training.engine import Engine
@@ -154,8 +155,12 @@ def _engine(job: Job, strategy_of: Callable[[Any, Any], Any]) -> Callable[[], li
     blocks = list(enumerate(engine.blocks_of(together(job.runs, sources=task.recipe.active_sources()).levels)))
     engine = engine.on_devices(len(blocks))
 
-    def train() -> list[float]:
-        found = list(engine.train(blocks))
-        return [float(a) for b in found for a in (b.logits.argmax(-1) == dataset.y_test).mean(1)]
+    def train() -> list[Trained]:
+        told = []
+        for block in engine.train(blocks):
+            accuracies = (block.logits.argmax(-1) == dataset.y_test).mean(1)
+            distances = np.linalg.norm(block.weights - block.initial_weights, axis=1)
+            told += map(Trained, accuracies.tolist(), distances.tolist())
+        return told
 
     return train

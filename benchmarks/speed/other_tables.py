@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 from benchmarks.speed.analysis_race import AnalysisRow
 from benchmarks.speed.overheads import shares
+from varbench.store.files import write_atomically
 
 MIB = 2**20
 
@@ -108,8 +110,7 @@ def analysis_figure(rows: list[AnalysisRow], path: Path) -> None:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
     figure.legend(handles.values(), list(handles), loc="outside lower center", ncols=3, frameon=False)
-    figure.savefig(path)
-    plt.close(figure)
+    saved(figure, path)
 
 
 def overheads_figure(beside: dict[str, Any], path: Path) -> None:
@@ -122,8 +123,17 @@ def overheads_figure(beside: dict[str, Any], path: Path) -> None:
     for name in names:
         axis.annotate(f"  {beside['parts'][name]:.3g} s", (100 * max(share[name], 0.0), name), va="center")
     axis.set(xlabel="share of the run, %", xlim=(0, 120 * max(share[name] for name in names)))
-    figure.savefig(path)
+    saved(figure, path)
+
+
+def saved(figure: Any, path: Path) -> None:
+    """Write a figure as SVG, whole or not at all, and close it."""
+    import matplotlib.pyplot as plt
+
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="svg")
     plt.close(figure)
+    write_atomically(path, drawn.getvalue())
 
 
 def _plotting() -> tuple[Any, Any]:

@@ -21,6 +21,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.speed.children import answered
+
 STUDY, BUDGET = "identical-pipelines", "standard"
 RUNS = (64, 256, 1024, 4096)
 """Numbers of runs whose peak memory is measured, on a few steps of mlp-32."""
@@ -73,7 +75,7 @@ def _answer(words: tuple[str, ...]) -> float:
     seconds = []
     for _ in range(TIMES):
         started = time.perf_counter()
-        subprocess.run([sys.executable, *words], stdout=subprocess.DEVNULL, check=True)
+        answered([sys.executable, *words])
         seconds.append(time.perf_counter() - started)
     return median(seconds)
 
@@ -81,15 +83,8 @@ def _answer(words: tuple[str, ...]) -> float:
 def _process(*words: str) -> dict[str, Any]:
     environment = dict(os.environ) | {"JAX_PLATFORMS": "cpu"}
     started = time.time()
-    told = subprocess.run(
-        [sys.executable, "-m", "benchmarks.speed.overheads", *words, repr(started)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        check=True,
-        env=environment,
-    )
-    return json.loads(told.stdout.splitlines()[-1])
+    command = [sys.executable, "-m", "benchmarks.speed.overheads", *words, repr(started)]
+    return json.loads(answered(command, environment=environment, stderr=subprocess.DEVNULL).splitlines()[-1])
 
 
 class Clock:

@@ -8,48 +8,22 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
 
-from benchmarks.speed.arms import ARMS, Arm, Job
+from benchmarks.speed.arms import ARMS, Arm, Job, Trained
+from benchmarks.speed.children import ended, started
+from benchmarks.speed.machine import cores
+from benchmarks.speed.result import Result
 from benchmarks.speed.tasks import Task, counted
 from varbench.data import standardize
 
 CONVOLUTIONAL = ("mnist1d-cnn", "cnn", "resnet")
 PATIENCE = 8.0
 """Seconds, unscaled, after which an arm has no further round: what takes long varies little."""
-PARITY = 0.03
-"""Mean accuracies of two arms may differ by this much besides three standard errors."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """One arm in one race.
-
-    Attributes:
-        arm: Its name.
-        prepared: Seconds of compilation and the first training; None if it failed.
-        seconds: Seconds of each repeat for all runs, scaled where fewer were trained.
-        accuracies: Test accuracies of the runs that were trained.
-        trained: How many runs those are.
-        failed: Why there is nothing, or empty.
-    """
-
-    arm: str
-    prepared: float | None
-    seconds: tuple[float, ...]
-    accuracies: tuple[float, ...]
-    trained: int
-    failed: str = ""
-
-    @property
-    def median(self) -> float:
-        """Median seconds of the repeats."""
-        return median(self.seconds)
 
 
 def race(
@@ -77,9 +51,9 @@ def race(
     Returns:
         A result per arm that makes sense here, failed ones included.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    results, teams = list[Result](), dict[str, _Team]()
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         arrays = _data(task, Path(folder))
-        results, teams = [], {}
         for name in names:
             arm = ARMS[name]
             if not _fits(arm, task, runs, platform):
@@ -89,62 +63,31 @@ def race(
                 continue
             say(f"{task.name}, {counted(runs)}: preparing {arm.label}")
             team = _Team(name, arm, task, runs, platform=platform, arrays=arrays)
+            stack.callback(team.stop)
+            team.prepare()
             if team.failed:
                 team.stop()
                 results.append(Result(name, None, (), (), 0, team.failed))
             else:
                 teams[name] = team
-        try:
-            times: dict[str, list[float]] = {name: [] for name in teams}
-            for i in range(repeats):
-                for name, team in teams.items():
-                    if sum(times[name]) > PATIENCE * team.scale:
-                        continue
-                    say(f"{task.name}, {counted(runs)}, round {i + 1} of {repeats}: {ARMS[name].label}")
-                    times[name].append(team.train())
+        times: dict[str, list[float]] = {name: [] for name in teams}
+        for i in range(repeats):
             for name, team in teams.items():
-                trained = len(team.accuracies)
-                result = Result(name, team.prepared, tuple(times[name]), tuple(team.accuracies), trained, team.failed)
-                results.append(result)
-                if known is not None and ARMS[name].one_by_one and not team.failed and runs >= team.full_sample:
-                    known[name] = dataclasses.replace(result, seconds=tuple(s / runs for s in result.seconds))
-        finally:
-            for team in teams.values():
-                team.stop()
+                if sum(times[name]) > PATIENCE * team.scale:
+                    continue
+                say(f"{task.name}, {counted(runs)}, round {i + 1} of {repeats}: {ARMS[name].label}")
+                times[name].append(team.train())
+        for name, team in teams.items():
+            result = team.result(times[name])
+            results.append(result)
+            if known is not None and ARMS[name].one_by_one and not team.failed and runs >= team.full_sample:
+                known[name] = dataclasses.replace(result, seconds=tuple(s / runs for s in result.seconds))
     return results
 
 
 def _scaled(each: Result, runs: int) -> Result:
     """The result of an arm, known for a single run, for so many."""
     return dataclasses.replace(each, seconds=tuple(runs * seconds for seconds in each.seconds))
-
-
-def parity(results: list[Result], *, examples: int) -> list[str]:
-    """Sentences on arms whose accuracy is not that of varbench: a race between different trainings says nothing.
-
-    Runs of one pipeline differ: by their standard deviation, or, where one run alone says nothing of it, by about the
-    standard error of a fraction of so many test examples.
-    """
-    ours = next((r for r in results if r.arm == "varbench" and not r.failed), None)
-    found = [f"varbench failed: {r.failed}" for r in results if r.arm == "varbench" and r.failed]
-    for result in results:
-        if ours is None or result.failed or result is ours:
-            continue
-        gap = float(np.mean(result.accuracies) - np.mean(ours.accuracies))
-        spread = max(_spread(r, examples) for r in (result, ours))
-        allowed = PARITY + 3.0 * spread * (1.0 / result.trained + 1.0 / ours.trained) ** 0.5
-        if not abs(gap) <= allowed:
-            found.append(
-                f"{result.arm} is {100 * gap:+.1f} pp off varbench in accuracy; {100 * allowed:.1f} are allowed"
-            )
-    return found
-
-
-def _spread(result: Result, examples: int) -> float:
-    if result.trained > 1:
-        return float(np.std(result.accuracies, ddof=1))
-    (accuracy,) = result.accuracies
-    return (accuracy * (1.0 - accuracy) / examples) ** 0.5
 
 
 def _fits(arm: Arm, task: Task, runs: int, platform: str) -> bool:
@@ -174,47 +117,64 @@ class _Team:
     """The workers of an arm."""
 
     def __init__(self, name: str, arm: Arm, task: Task, runs: int, *, platform: str, arrays: str):
-        cores = len(os.sched_getaffinity(0))
-        self.failed, self.accuracies, self.prepared = "", list[float](), 0.0
-        members = min(arm.processes, cores) if arm.processes > 1 else 1
+        self.name, self.failed, self.prepared, self.trained = name, "", 0.0, list[Trained]()
+        members = min(cores(), runs) if arm.process_per_core else 1
         self.full_sample = task.sample * members
         wanted = min(runs, self.full_sample) if arm.one_by_one else runs
         shares = [wanted // members + (i < wanted % members) for i in range(members)]
         self.scale = runs / wanted
-        self._workers: list[subprocess.Popen[str]] = []
-        first = 0
-        for share in shares:
-            job = Job(
+        self._arm, self._platform, self._workers = arm, platform, list[subprocess.Popen[str]]()
+        self._jobs = [
+            Job(
                 arm=name,
                 platform=platform,
                 task=dataclasses.asdict(task),
                 runs=share,
-                first=first,
-                threads=max(1, cores // members),
+                first=sum(shares[:i]),
+                threads=max(1, cores() // members),
                 arrays=arrays,
             )
-            first += share
-            self._workers.append(_worker(job, arm, platform))
+            for i, share in enumerate(shares)
+        ]
+
+    def prepare(self) -> None:
+        """Start the workers and wait until all are ready."""
+        for job in self._jobs:
+            self._workers.append(_worker(self._arm, self._platform, threads=job.threads))
+            _tell(self._workers[-1], json.dumps(dataclasses.asdict(job)))
         for worker in self._workers:
             answer = self._answer(worker)
             self.prepared = max(self.prepared, answer.get("prepared", 0.0))
 
     def train(self) -> float:
         """Seconds that the team needed for all runs, as its slowest member measured them."""
-        self.accuracies, slowest = [], 0.0
+        self.trained, slowest = [], 0.0
         for worker in self._workers:
             _tell(worker, "train")
         for worker in self._workers:
             answer = self._answer(worker)
             slowest = max(slowest, answer.get("seconds", 0.0))
-            self.accuracies += answer.get("accuracies", [])
+            self.trained += [Trained(*each) for each in answer.get("trained", [])]
         return slowest * self.scale
+
+    def result(self, times: list[float]) -> Result:
+        """What came of it, in so many seconds each round."""
+        return Result(
+            self.name,
+            self.prepared,
+            tuple(times),
+            tuple(each.accuracy for each in self.trained),
+            len(self.trained),
+            self.failed,
+            tuple(each.distance for each in self.trained),
+            len(self._workers),
+        )
 
     def stop(self) -> None:
         """End the workers."""
         for worker in self._workers:
-            worker.kill()
-            worker.communicate()
+            ended(worker)
+        self._workers = []
 
     def _answer(self, worker: subprocess.Popen[str]) -> dict[str, Any]:
         line = worker.stdout.readline() if worker.stdout else ""
@@ -225,23 +185,20 @@ class _Team:
         return json.loads(line)
 
 
-def _worker(job: Job, arm: Arm, platform: str) -> subprocess.Popen[str]:
+def _worker(arm: Arm, platform: str, *, threads: int) -> subprocess.Popen[str]:
     environment = dict(os.environ) | arm.environment
     environment |= {"JAX_PLATFORMS": "cpu"} if platform == "cpu" else {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
     if platform == "cpu":
         environment["CUDA_VISIBLE_DEVICES"] = ""
-    if job.threads == 1:
+    if threads == 1:
         environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    worker = subprocess.Popen(
+    return started(
         [sys.executable, "-m", "benchmarks.speed.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL if not os.environ.get("VARBENCH_RACE_ERRORS") else None,
-        text=True,
         env=environment,
     )
-    _tell(worker, json.dumps(dataclasses.asdict(job)))
-    return worker
 
 
 def _tell(worker: subprocess.Popen[str], line: str) -> None:

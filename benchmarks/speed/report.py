@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,16 +18,19 @@ from benchmarks.speed.other_tables import (
     analysis_table,
     overheads_figure,
     overheads_text,
+    saved,
 )
-from benchmarks.speed.race import Result
+from benchmarks.speed.result import Result
 from benchmarks.speed.tasks import Task, step_bytes, step_flops
+from varbench.store.files import write_atomically
 
 EXPLAINED = (
     "Medians over rounds in which the arms took turns; an arm has no further round once it took 8 s, and one that "
-    "trains run after run is timed once for a task. *Ratio*: seconds of the fastest peer over those of varbench. "
+    "trains run after run is timed once for a task. In brackets the shortest and the longest of its *rounds*. "
+    "*Ratio*: seconds of the fastest peer over those of varbench. "
     "*Share of the limit*: the least time that the arithmetic of the steps takes (or the traffic of weights and "
-    "moments, where that is more) over the time taken, evaluation and curves included; the limit is that of the call "
-    "which raced the row, measured at its start. *Compile*: the preparation less one training."
+    "moments, where that is more) over the time taken, evaluation and curves included; the limit is the highest rate "
+    "that the machine showed in the call which raced the row. *Compile*: the preparation less one training."
 )
 
 
@@ -46,7 +47,7 @@ class Row:
     Attributes:
         task, runs, steps: What was raced.
         results: Every arm's.
-        limit: What the machine was measured to do before the race, FLOP/s or bytes/s.
+        limit: The most that the machine was measured to do in the call that raced the row, FLOP/s or bytes/s.
         floor: Seconds that it leaves for the arithmetic, or for the weights' traffic where that is more.
         bound: Which of the two it is.
         share: `floor` over the seconds of varbench.
@@ -94,18 +95,21 @@ def row_of(task: Task, runs: int, results: list[Result], limits: dict[str, float
     )
 
 
-COLUMNS = (
-    "task",
-    "runs",
-    "steps",
-    "varbench, s",
-    "runs per s",
-    "share of the limit",
-    "fastest peer",
-    "its s",
-    "ratio",
-    "compile, s",
-)
+COLUMNS = {
+    "task": ":--",
+    "runs": "--:",
+    "steps": "--:",
+    "varbench, s": "--:",
+    "rounds": "--:",
+    "runs per s": "--:",
+    "share of the limit": "--:",
+    "fastest peer": ":--",
+    "its s": "--:",
+    "its rounds": "--:",
+    "ratio": "--:",
+    "compile, s": "--:",
+}
+"""Of the table of the races, with their alignment."""
 
 
 def table(rows: list[Row], limits: dict[str, float]) -> str:
@@ -114,23 +118,44 @@ def table(rows: list[Row], limits: dict[str, float]) -> str:
     used = [row.limit for row in rows if row.bound == "arithmetic"]
     of_rows = f" The rows were held against {min(used) / 1e9:,.0f} to {max(used) / 1e9:,.0f} GFLOP/s." if used else ""
     lines = [
-        f"Limits of the machine, as measured last: {', '.join(rates)}, {limits['bytes'] / 1e9:,.0f} GB/s in a copy."
+        f"Limits of the machine, the most it showed: {', '.join(rates)}, {limits['bytes'] / 1e9:,.0f} GB/s in a copy."
         + of_rows,
         "",
         f"| {' | '.join(COLUMNS)} |",
-        "|:--|--:|--:|--:|--:|--:|:--|--:|--:|--:|",
+        f"|{'|'.join(COLUMNS.values())}|",
     ]
     for row in rows:
         of = {r.arm: r for r in row.results if not r.failed}
         ours, peer = of.get("varbench"), of.get(row.peer or "")
-        cells = [row.task, f"{row.runs:,}", f"{row.steps:,}", *[""] * 7]
+        cells = dict.fromkeys(COLUMNS, "") | {"task": row.task, "runs": f"{row.runs:,}", "steps": f"{row.steps:,}"}
         if ours:
-            cells[3:6] = f"{ours.median:.3g}", f"{row.runs / ours.median:,.3g}", f"{row.share:.0%} ({row.bound})"
-            cells[9] = f"{max(0.0, (ours.prepared or 0.0) - ours.median):.1f}"
+            cells["varbench, s"], cells["rounds"] = _timed(ours)
+            cells["runs per s"] = f"{row.runs / ours.median:,.3g}"
+            cells["share of the limit"] = f"{row.share:.0%} ({row.bound})"
+            cells["compile, s"] = f"{max(0.0, (ours.prepared or 0.0) - ours.median):.1f}"
         if peer and ours:
-            cells[6:9] = ARMS[peer.arm].label, f"{peer.median:.3g}", f"{row.ratio:.2f} ×"
-        lines.append(f"| {' | '.join(cells)} |")
+            cells["its s"], cells["its rounds"] = _timed(peer)
+            cells["fastest peer"], cells["ratio"] = ARMS[peer.arm].label, f"{row.ratio:.2f} ×"
+        lines.append(f"| {' | '.join(cells.values())} |")
     return "\n".join(lines)
+
+
+def _timed(result: Result) -> tuple[str, str]:
+    """Median with the shortest and the longest of the rounds, and their number; one round has no spread."""
+    if len(result.seconds) < 2:
+        return f"{result.median:.3g}", str(len(result.seconds))
+    spread = f"[{min(result.seconds):.3g}, {max(result.seconds):.3g}]"
+    return f"{result.median:.3g} {spread}", str(len(result.seconds))
+
+
+def side_by_side(rows: list[Row]) -> str:
+    """A sentence on the processes of arms that have one per core; empty where no row tells it."""
+    told = {r.processes for row in rows for r in row.results if ARMS[r.arm].process_per_core and not r.failed}
+    counts = sorted(count for count in told if count is not None)
+    if not counts:
+        return ""
+    number = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}, but no more than runs"
+    return f" A process per core: {number}."
 
 
 def arms_table(rows: list[Row]) -> str:
@@ -200,7 +225,7 @@ def write(
         "not comparable": wrong,
         "left out": left_out,
     }
-    (folder / "speed.json").write_text(json.dumps(document, indent=1) + "\n")
+    write_atomically(folder / "speed.json", (json.dumps(document, indent=1) + "\n").encode())
     command = f"python -m benchmarks.speed --platform {about['platform']}"
     training = [
         "## Training",
@@ -208,7 +233,8 @@ def write(
         EXPLAINED,
         "### Seconds of every arm",
         arms_table(rows),
-        "* scaled from fewer runs: the arm trains one after another. Empty: not raced, or not when the row was.",
+        "* scaled from fewer runs: the arm trains one after another. Empty: not raced, or not when the row was."
+        + side_by_side(rows),
         "![Throughput](throughput.svg)",
         DRAWN,
     ]
@@ -229,48 +255,13 @@ def write(
         *(["## Not comparable", *wrong] if wrong else []),
         *(["## Left out, for want of time", *left_out] if left_out else []),
     ]
-    (folder / "report.md").write_text("\n\n".join(parts) + "\n")
+    write_atomically(folder / "report.md", ("\n\n".join(parts) + "\n").encode())
     if rows:
         _figure(rows, folder / "throughput.svg")
     if analysis:
         analysis_figure(analysis, folder / "analysis.svg")
     if beside:
         overheads_figure(beside, folder / "overheads.svg")
-
-
-def machine(platform: str) -> dict[str, Any]:
-    """Processor, cores, device and versions."""
-    import subprocess
-
-    code = (
-        "import json; from varbench.training.devices import device_facts; print(json.dumps(device_facts()))"
-        if platform == "gpu"
-        else "import json, os; os.environ['JAX_PLATFORMS'] = 'cpu'; "
-        "from varbench.training.devices import device_facts; print(json.dumps(device_facts()))"
-    )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    facts = json.loads(told.stdout.splitlines()[-1])
-    return {
-        "platform": platform,
-        "kind": facts["kind"],
-        "processor": facts["processor"],
-        "cores": len(os.sched_getaffinity(0)),
-        "versions": _versions(),
-    }
-
-
-def _versions() -> dict[str, str]:
-    from importlib.metadata import PackageNotFoundError, version
-
-    from varbench.version import __version__
-
-    found = {"varbench": __version__}
-    for name in ("jax", "flax", "optax", "torch", "numpy"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _figure(rows: list[Row], path: Path) -> None:
@@ -328,8 +319,7 @@ def _figure(rows: list[Row], path: Path) -> None:
             handles.setdefault(label, handle)
     labels = list(handles)
     figure.legend(handles.values(), labels, loc="outside lower center", ncols=min(4, len(labels)), frameon=False)
-    figure.savefig(path)
-    plt.close(figure)
+    saved(figure, path)
 
 
 def knee(points: list[tuple[int, float]]) -> int:

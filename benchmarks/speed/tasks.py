@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -107,6 +108,7 @@ def counted(runs: int) -> str:
     return f"{runs:,} run{'' if runs == 1 else 's'}"
 
 
+@lru_cache
 def step_flops(task: Task) -> int:
     """Floating-point operations of the matrix products of one step of one run: forward, and back to every weight.
 
@@ -128,6 +130,7 @@ def step_flops(task: Task) -> int:
     return _flops(jax.make_jaxpr(jax.grad(loss))(params).jaxpr)
 
 
+@lru_cache
 def step_bytes(task: Task) -> int:
     """Least bytes of one step of one run: weights and both moments, read once and written once."""
     from varbench.training.engine import model_of

@@ -1,7 +1,7 @@
 """One arm of a race in a process of its own: it prepares, and then trains whenever it is told to.
 
 Reads lines from the standard input: first the task as JSON, then `train` as often as wanted. Writes one line of JSON
-for each: how long the preparation took, then seconds, runs and their test accuracies.
+for each: how long the preparation took, then seconds and what is `Trained` of each run.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def main() -> None:
         if line.strip() != "train":
             break
         started = time.perf_counter()
-        accuracies = train()
+        trained = train()
         seconds = time.perf_counter() - started
-        print(json.dumps({"seconds": seconds, "accuracies": [float(a) for a in accuracies]}), file=answers, flush=True)
+        print(json.dumps({"seconds": seconds, "trained": trained}), file=answers, flush=True)
 
 
 if __name__ == "__main__":
