@@ -6,15 +6,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
 
-from varbench.models.convolution import convolution_by_matmul
+from varbench.models import Options, build
+from varbench.models.convolution import ChannelsFirstConv, ChannelsFirstGroupNorm, convolution_by_matmul, swapped
 
 from .conftest import QUICK
 
-LAYOUTS = {1: ("NWC", "WIO", "NWC"), 2: ("NHWC", "HWIO", "NHWC")}
+LAYOUTS = {1: ("CWN", "WIO", "CWN"), 2: ("CHWN", "HWIO", "CHWN")}
 
 
 @st.composite
@@ -33,7 +35,7 @@ def convolutions(draw):
     padding = draw(st.sampled_from(["SAME", "VALID", None])) or [axis["pads"] for axis in axes]
     batch, channels, features = (draw(st.integers(1, 3)) for _ in range(3))
     return (
-        (batch, *(axis["length"] for axis in axes), channels),
+        (channels, *(axis["length"] for axis in axes), batch),
         (*(axis["window"] for axis in axes), channels, features),
         tuple(axis["stride"] for axis in axes),
         padding,
@@ -75,13 +77,86 @@ def test_a_convolution_worked_by_hand():
     np.testing.assert_array_equal(convolution_by_matmul(x, kernel, (2,), "VALID").ravel(), [21, 43])
 
 
-def test_ones_that_are_spelled_out_are_no_dilation():
-    x, kernel = jnp.ones((1, 4, 4, 2)), jnp.ones((3, 3, 2, 5))
-    result = convolution_by_matmul(x, kernel, (1, 1), "VALID", (1, 1), (1, 1), None, 1)
-    np.testing.assert_array_equal(result, np.full((1, 2, 2, 5), 18.0))
+def test_swapping_goes_either_way():
+    x = jnp.arange(24.0).reshape(2, 3, 1, 4)
+    assert swapped(x).shape == (4, 3, 1, 2)
+    np.testing.assert_array_equal(swapped(swapped(x)), x)
+    assert swapped(x)[3, 2, 0, 1] == x[1, 2, 0, 3]
 
 
-@pytest.mark.parametrize("option", [{"lhs_dilation": (2,)}, {"rhs_dilation": (2,)}, {"feature_group_count": 2}])
-def test_dilated_and_grouped_convolutions_are_refused(option):
-    with pytest.raises(ValueError, match="neither dilated nor grouped"):
-        convolution_by_matmul(jnp.ones((1, 6, 2)), jnp.ones((3, 2, 2)), (1,), "SAME", **option)
+OPTIONS = [
+    {"strides": 2, "padding": 1},
+    {"strides": (2, 1), "padding": "VALID"},
+    {"padding": ((0, 2), (1, 0))},
+    {"use_bias": False},
+    {"dtype": jnp.bfloat16},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_the_layer_is_that_of_flax_with_the_same_parameters(options):
+    layers = [kind(2, 5, (3, 2), **options, rngs=nnx.Rngs(3)) for kind in (nnx.Conv, ChannelsFirstConv)]
+    for layer in layers:
+        np.testing.assert_array_equal(layer.kernel[...], layers[0].kernel[...])
+        if layer.bias is not None:
+            layer.bias[...] = jnp.arange(5.0)
+    x = jax.random.normal(jax.random.key(0), (4, 6, 7, 2))
+    expected, found = layers[0](x), swapped(layers[1](swapped(x)))
+    assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
+    tolerance = 2e-2 if found.dtype == jnp.bfloat16 else 1e-5
+    np.testing.assert_allclose(*(np.asarray(v, np.float32) for v in (found, expected)), rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("space", [(5,), (4, 3)])
+@pytest.mark.parametrize("dtype", [None, jnp.bfloat16])
+def test_group_normalization_is_that_of_flax_with_the_same_parameters(space, dtype):
+    layers = [kind(8, num_groups=4, dtype=dtype, rngs=nnx.Rngs(0)) for kind in (nnx.GroupNorm, ChannelsFirstGroupNorm)]
+    for layer in layers:
+        layer.scale[...], layer.bias[...] = 1 + jnp.arange(8.0), jnp.arange(8.0) / 7
+    spread = np.arange(1, 9, dtype=np.float32)
+    x = jnp.asarray(3 + np.random.default_rng(0).normal(size=(6, *space, 8)).astype(np.float32) * spread)
+    expected, found = layers[0](x), swapped(layers[1](swapped(x)))
+    assert found.dtype == expected.dtype
+    tolerance = 5e-2 if dtype else 1e-5
+    np.testing.assert_allclose(*(np.asarray(v, np.float32) for v in (found, expected)), rtol=tolerance, atol=tolerance)
+
+
+def test_group_normalization_keeps_float64():
+    with jax.enable_x64(True):
+        layer = ChannelsFirstGroupNorm(4, num_groups=2, param_dtype=jnp.float64, epsilon=0.0, rngs=nnx.Rngs(0))
+        x = jnp.asarray(np.random.default_rng(0).normal(size=(4, 5, 3)))
+        moments = layer(x).reshape(2, 2, 5, 3)
+        np.testing.assert_allclose(moments.mean((1, 2)), 0.0, atol=1e-14)
+        np.testing.assert_allclose((moments**2).mean((1, 2)), 1.0, rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"model": "mnist1d-cnn", "shape": (40,)},
+        {"model": "cnn", "shape": (9, 8, 3)},
+        {"model": "resnet", "shape": (8, 8, 1)},
+        {"model": "resnet", "shape": (8, 8, 1), "norm": "batch"},
+    ],
+    ids=lambda options: "-".join(map(str, options.values())),
+)
+def test_both_layouts_of_a_network_are_one_network(options):
+    """Initial weights to the bit; outputs, batch statistics, gradients and activations but for rounding."""
+    native, matmul = (build(Options(classes=10, convolution=form, **options)) for form in ("native", "matmul"))
+    params, state = native.init(jax.random.key(0))
+    jax.tree.map(np.testing.assert_array_equal, (params, state), matmul.init(jax.random.key(0)))
+    x = jax.random.normal(jax.random.key(1), (6, *options["shape"]))
+
+    def of(model):
+        def loss(params):
+            logits, after = model.apply(params, state, x, jax.random.key(2), True)
+            return (logits**2).sum(), (logits, after)
+
+        (_, told), gradient = jax.value_and_grad(loss, has_aux=True)(params)
+        return gradient, told, dict(model.activations(params, state, x))
+
+    ours, theirs = (jax.jit(lambda m=model: of(m), compiler_options=QUICK)() for model in (matmul, native))
+    assert list(ours[2]) == list(theirs[2])
+    for found, expected in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        assert found.shape == expected.shape
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * float(jnp.abs(expected).max()))

@@ -6,7 +6,7 @@ import jax
 import pytest
 
 from varbench.training import compiling
-from varbench.training.compiling import QUICK, quick_options
+from varbench.training.compiling import QUICK, evaluation_options, quick_options
 
 
 @pytest.fixture
@@ -25,6 +25,12 @@ def test_a_cpu_compiles_with_what_this_version_knows():
 
 def test_other_devices_compile_with_the_defaults():
     assert quick_options("gpu") is None
+
+
+def test_only_evaluations_of_convolutional_networks_take_the_defaults():
+    assert evaluation_options("cpu", [(40, 100), (100,)]) == quick_options("cpu")
+    assert evaluation_options("cpu", [(5, 1, 25), (25,), (250, 10)]) is None
+    assert evaluation_options("gpu", [(40, 100)]) is None
 
 
 def test_an_option_that_is_gone_is_left_out(afresh, monkeypatch):

@@ -21,7 +21,7 @@ from varbench.probes import activations, attacks, attributions
 from varbench.probes.gradient_noise import gradient_noise_of
 from varbench.probes.hessian import curvature_of
 from varbench.training.batches import epoch_order
-from varbench.training.compiling import quick_options
+from varbench.training.compiling import evaluation_options
 from varbench.training.engine import model_of
 from varbench.training.evaluation import blockwise, loss_and_accuracy
 from varbench.training.networks import parameter_table
@@ -197,7 +197,9 @@ class TrainedNetworks:
                 function,
                 jax.jit(
                     lambda rows, *rest: lax.map(lambda row: function(row, *rest), rows),
-                    compiler_options=quick_options(jax.default_backend()),
+                    compiler_options=evaluation_options(
+                        jax.default_backend(), (leaf.shape for leaf in jax.tree.leaves(self.params_like))
+                    ),
                 ),
             )
             if known not in self._called:

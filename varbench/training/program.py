@@ -10,15 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from varbench.training.compiling import quick_options
-from varbench.training.networks import network_of
+from varbench.training.compiling import evaluation_options, quick_options
+from varbench.training.networks import network_of, parameters_of
 from varbench.training.run import make_run
 from varbench.training.settings import Form
 
 CURVE_EXAMPLES = 2_000
 
-STEPS = "advance"
-"""The program that trains: all others are compiled quickly."""
+STEPS, EVALUATIONS = "advance", ("score", "finish")
+"""The program that trains and those that evaluate: all others are compiled quickly."""
 
 
 class Program:
@@ -43,6 +43,8 @@ class Program:
             return jax.vmap(lambda *lane: function(*lane, *shared))(*mine)
 
         options = None if name == STEPS else quick_options(form.platform)
+        if name in EVALUATIONS:
+            options = evaluation_options(form.platform, (leaf.shape for leaf in parameters_of(form)))
         self.call = jax.jit(batched, donate_argnums=(1,) if donate else (), compiler_options=options)
 
     def __call__(self, runs: int, *args: Any) -> Any:
