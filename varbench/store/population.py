@@ -24,7 +24,7 @@ from varbench.errors import InputError
 from varbench.keys import SOURCES
 from varbench.store import arrays
 from varbench.store.budget import check_snapshots
-from varbench.store.files import read_record, sha256, sha256_file, sync, write_record
+from varbench.store.files import read_record, sha256, sha256_file, write_record
 from varbench.store.sketch import SKETCH_SIZE, count_sketch
 from varbench.training.design import Levels
 from varbench.training.engine import Block
@@ -110,8 +110,6 @@ class PopulationStore:
             snapshot_steps=plan.snapshot_steps,
         )
         static = arrays.static_files(snapshots=bool(plan.snapshot_steps))
-        for name in static:
-            sync(folder / name)
         manifest = {
             **plan.manifest,
             "schema": SCHEMA,
