@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from varbench.errors import InputError
-from varbench.store import PopulationStore, arrays, population
+from varbench.store import PopulationStore, arrays
 from varbench.store.files import write_atomically
 
 from .fakes import block, fill, plan
@@ -96,7 +96,7 @@ def test_a_kill_amid_creating_is_made_good(folder, moment, monkeypatch):
             raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(population, "sync", sync)
+        patch.setattr(arrays, "sync_folder", sync)
         with pytest.raises(Killed):
             PopulationStore.create(folder, plan(7))
     with pytest.raises(InputError, match="no manifest"):
