@@ -17,7 +17,6 @@ from benchmarks.speed import race as racing
 from benchmarks.speed.arms import ARMS
 from benchmarks.speed.children import answered, ended, started
 from benchmarks.speed.earlier import earlier
-from benchmarks.speed.machine import cores
 from benchmarks.speed.report import Row, row_of, table, write
 from benchmarks.speed.result import Result
 from benchmarks.speed.tasks import TASKS
@@ -169,12 +168,6 @@ def test_an_arm_with_a_process_per_core_has_as_many_as_there_are_cores_and_runs(
     assert [job.runs for job in team._jobs] == shares
     assert [job.first for job in team._jobs] == [sum(shares[:i]) for i in range(len(shares))]
     assert all(job.threads == max(1, available // len(shares)) for job in team._jobs)
-
-
-def test_cores_are_counted_where_the_system_does_not_say_which_may_be_used(monkeypatch) -> None:
-    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    monkeypatch.setattr(os, "cpu_count", lambda: 12)
-    assert cores() == 12
 
 
 def test_the_table_has_the_rounds_and_their_spread_and_the_report_the_processes(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from benchmarks.speed.children import answered
-from benchmarks.speed.machine import cores
+from varbench.training.devices import cores
 
 SIZE = {"cpu": 2048, "gpu": 8192}
 COPY = {"cpu": 2**28, "gpu": 2**31}

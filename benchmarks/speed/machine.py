@@ -11,12 +11,8 @@ from typing import Any
 
 from benchmarks.speed.children import answered
 from varbench.errors import InputError
+from varbench.training.devices import cores
 from varbench.version import __version__
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def machine(platform: str) -> dict[str, Any]:

@@ -16,10 +16,10 @@ import numpy as np
 
 from benchmarks.speed.arms import ARMS, Arm, Job, Trained
 from benchmarks.speed.children import ended, started
-from benchmarks.speed.machine import cores
 from benchmarks.speed.result import Result
 from benchmarks.speed.tasks import Task, counted
 from varbench.data import standardize
+from varbench.training.devices import cores
 
 CONVOLUTIONAL = ("mnist1d-cnn", "cnn", "resnet")
 PATIENCE = 8.0

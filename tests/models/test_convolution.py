@@ -77,6 +77,23 @@ def test_a_convolution_worked_by_hand():
     np.testing.assert_array_equal(convolution_by_matmul(x, kernel, (2,), "VALID").ravel(), [21, 43])
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"input_dilation": 2}, {"kernel_dilation": (1, 2)}, {"feature_group_count": 2}, {"mask": jnp.ones((3, 3, 2, 4))}],
+    ids=str,
+)
+def test_what_the_matmul_form_does_not_do_is_refused(options):
+    layer = ChannelsFirstConv(2, 4, (3, 3), **options, rngs=nnx.Rngs(0))
+    with pytest.raises(ValueError, match="use the native form"):
+        layer(jnp.ones((2, 6, 6, 1)))
+
+
+def test_ones_that_are_spelled_out_are_no_dilation():
+    layer = ChannelsFirstConv(2, 5, (3, 3), input_dilation=(1, 1), kernel_dilation=1, padding="VALID", rngs=nnx.Rngs(0))
+    layer.kernel[...] = jnp.ones_like(layer.kernel[...])
+    np.testing.assert_array_equal(layer(jnp.ones((2, 4, 4, 1))), np.full((5, 2, 2, 1), 18.0))
+
+
 def test_swapping_goes_either_way():
     x = jnp.arange(24.0).reshape(2, 3, 1, 4)
     assert swapped(x).shape == (4, 3, 1, 2)
@@ -141,13 +158,26 @@ def test_group_normalization_keeps_float64():
     ids=lambda options: "-".join(map(str, options.values())),
 )
 def test_both_layouts_of_a_network_are_one_network(options):
-    """Initial weights to the bit; outputs, batch statistics, gradients and activations but for rounding."""
-    native, matmul = (build(Options(classes=10, convolution=form, **options)) for form in ("native", "matmul"))
-    params, state = native.init(jax.random.key(0))
-    jax.tree.map(np.testing.assert_array_equal, (params, state), matmul.init(jax.random.key(0)))
-    x = jax.random.normal(jax.random.key(1), (6, *options["shape"]))
+    """Initial weights to the bit; outputs, batch statistics, gradients and activations but for rounding.
 
-    def of(model):
+    In float64, of which outputs and activations are handed out in float32.
+    """
+    native, matmul = (build(Options(classes=10, convolution=form, **options)) for form in ("native", "matmul"))
+    jax.tree.map(np.testing.assert_array_equal, *(model.init(jax.random.key(0)) for model in (native, matmul)))
+    with jax.enable_x64(True):
+        ours, theirs = (_told(model, options["shape"]) for model in (matmul, native))
+    assert list(ours[2]) == list(theirs[2])
+    for found, expected in zip(*(map(np.asarray, jax.tree.leaves(told)) for told in (ours, theirs)), strict=True):
+        assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6 * np.abs(expected).max())
+
+
+def _told(model, shape):
+    """Gradients, then logits and batch statistics, then activations."""
+    wide = jax.tree.map(lambda leaf: leaf.astype(jnp.float64), model.init(jax.random.key(0)))
+    x = jnp.asarray(np.random.default_rng(1).normal(size=(6, *shape)))
+
+    def of(params, state):
         def loss(params):
             logits, after = model.apply(params, state, x, jax.random.key(2), True)
             return (logits**2).sum(), (logits, after)
@@ -155,8 +185,4 @@ def test_both_layouts_of_a_network_are_one_network(options):
         (_, told), gradient = jax.value_and_grad(loss, has_aux=True)(params)
         return gradient, told, dict(model.activations(params, state, x))
 
-    ours, theirs = (jax.jit(lambda m=model: of(m), compiler_options=QUICK)() for model in (matmul, native))
-    assert list(ours[2]) == list(theirs[2])
-    for found, expected in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
-        assert found.shape == expected.shape
-        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * float(jnp.abs(expected).max()))
+    return jax.jit(of, compiler_options=QUICK)(*wide)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from varbench.analysis import matching
 from varbench.analysis.catalogue import estimates
 from varbench.analysis.matching import ROUNDINGS, TOLERANCE, relabelings
 from varbench.analysis.population import PopulationArrays
@@ -64,3 +65,23 @@ def test_a_relabeling_of_one_side_only_is_noticed():
     assert relabelings(subject).change.min() > 10 * TOLERANCE
     ((_, _, refused),) = estimates(subject, names=["weight_distance_aligned"], key=0)
     assert "gives other outputs" in refused.reason
+
+
+class Doubles:
+    """Networks whose logits are their weights, of two classes; remembers how many were asked for."""
+
+    def __init__(self):
+        self.asked = []
+
+    def logits(self, weights, split):
+        self.asked.append(len(weights))
+        return weights.reshape(len(weights), -1, 2)
+
+
+def test_a_run_that_is_matched_to_several_others_is_evaluated_once():
+    weights = RANDOM.normal(size=(4, 6)).astype(np.float32)
+    runs, factors = np.array([3, 1, 3, 0, 1]), np.array([1.0, 1.5, 0.75, 1.25, 2.0], np.float32)
+    networks = Doubles()
+    change = matching._change(networks, weights, runs, weights[runs] * factors[:, None], size=6)
+    np.testing.assert_allclose(change, np.abs(factors - 1.0), rtol=1e-5)
+    assert networks.asked == [3, 5]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from threading import Barrier, Event
 
 import pytest
-import scipy.linalg  # noqa: F401  # its BLAS is to be told of the three threads too
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from varbench.errors import InputError
@@ -47,6 +47,12 @@ def test_an_error_is_raised_at_its_item_and_the_rest_is_given_up(monkeypatch):
     results.close()
     assert done[:2] == [0, 1]
     assert len(done) < 100
+
+
+@pytest.fixture(autouse=True)
+def loaded():
+    """The BLAS of SciPy too is to be told of three threads."""
+    importlib.import_module("scipy.linalg")
 
 
 def blas_threads():

@@ -10,6 +10,7 @@ import pytest
 from tests.training.toys import BASE, images, vectors
 from varbench.keys import SOURCES
 from varbench.training import program
+from varbench.training.compiling import quick_options
 from varbench.training.networks import model_for
 from varbench.training.program import Program
 from varbench.training.programs import Programs
@@ -72,3 +73,15 @@ def test_a_network_is_built_once_for_all_forms_that_have_it():
         other = form_of(RICH.replace(**change), vectors(), Strategy(2), platform="cpu")
         assert other.network() != first.network()
     assert first.network() != form_of(RICH, vectors(), Strategy(2, convolution="native"), platform="cpu").network()
+
+
+def test_all_but_training_and_the_evaluation_of_convolutions_is_compiled_quickly():
+    dense, convolutional = (
+        form_of(recipe, data(), Strategy(2), platform="cpu")
+        for recipe, data in (RECIPES[n] for n in ("vectors", "images"))
+    )
+    quick = quick_options("cpu")
+    assert quick
+    for form, evaluated in ((dense, quick), (convolutional, None)):
+        found = {name: program._options(form, name) for name in ("init", "start", "advance", "score", "finish")}
+        assert found == {"init": quick, "start": quick, "advance": None, "score": evaluated, "finish": evaluated}

@@ -2,9 +2,10 @@
 
 Inside a compiled loop XLA's CPU convolution falls to a naive path, and under `vmap` a native convolution becomes
 a grouped one; a matrix product stays a (batched) matrix product everywhere. With activations [C, *space, B] a slice is
-long runs of numbers and the product has few rows and many columns: a step takes three quarters of the time that it
-takes with channels last, where the pieces are as short as there are channels. Channels-first activations of one
-network are its channels-last ones with the first and the last axis swapped: `swapped` goes either way.
+long runs of numbers and the product has few rows and many columns: on a CPU the MNIST-1D network trains in three
+quarters of the time that it takes with channels last, where the pieces are as short as there are channels, and larger
+ones in nine tenths. Channels-first activations are channels-last ones with the first and the last axis swapped:
+`swapped` goes either way.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jax import lax
 
@@ -31,6 +33,7 @@ def convolution_by_matmul(
     padding: str | Sequence[tuple[int, int]],
     *,
     precision: Any = None,
+    preferred_element_type: Any = None,
 ) -> jax.Array:
     """Channels-first convolution, equal to `jax.lax.conv_general_dilated` up to rounding.
 
@@ -39,7 +42,7 @@ def convolution_by_matmul(
         kernel: [*window, C, O].
         window_strides: One stride per spatial axis.
         padding: `"SAME"`, `"VALID"` or (low, high) per spatial axis.
-        precision: Handed to the matrix product.
+        precision, preferred_element_type: Handed to the matrix product.
 
     Returns:
         [O, *space, B].
@@ -55,6 +58,7 @@ def convolution_by_matmul(
         patches.reshape(math.prod(kernel.shape[:-1]), -1),
         (((0,), (0,)), ((), ())),
         precision=precision,
+        preferred_element_type=preferred_element_type,
     )
     return product.reshape(features, *patches.shape[1:])
 
@@ -70,11 +74,20 @@ def _shifts(x: jax.Array, axis: int, window: int, stride: int, pads: tuple[int, 
 
 
 class ChannelsFirstConv(nnx.Conv):
-    """`flax.nnx.Conv` with the same parameters, for activations [C, *space, B]; neither dilated nor grouped."""
+    """`flax.nnx.Conv` with the same parameters, for activations [C, *space, B]."""
 
     def __call__(self, inputs: jax.Array, out_sharding: Any = None) -> jax.Array:
-        """[C, *space, B] → [O, *space, B]."""
+        """[C, *space, B] → [O, *space, B].
+
+        Raises:
+            ValueError: For a dilated, grouped or masked convolution, which this form does not do.
+        """
         rank = inputs.ndim - 2
+        dilations = (self.input_dilation, self.kernel_dilation)
+        if any(np.any(np.not_equal(d, 1)) for d in dilations if d is not None) or self.feature_group_count != 1:
+            raise ValueError("the matmul form does neither dilated nor grouped convolutions: use the native form")
+        if self.mask is not None:
+            raise ValueError("the matmul form has no masks: use the native form")
         strides, padding = self.strides, self.padding
         inputs, kernel, bias = self.promote_dtype(
             (inputs, self.kernel[...], None if self.bias is None else self.bias[...]), dtype=self.dtype
@@ -85,6 +98,7 @@ class ChannelsFirstConv(nnx.Conv):
             (strides,) * rank if isinstance(strides, int) else tuple(strides or (1,) * rank),
             ((padding, padding),) * rank if isinstance(padding, int) else padding,
             precision=self.precision,
+            preferred_element_type=self.preferred_element_type,
         )
         return outputs if bias is None else outputs + bias.reshape(-1, *[1] * (rank + 1))
 

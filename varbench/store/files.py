@@ -60,19 +60,14 @@ def remove_unfinished(folder: Path) -> None:
                 Path(parent, name).unlink(missing_ok=True)
 
 
-def sync(path: Path) -> None:
-    """Push a file's content to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def sync_folder(folder: Path) -> None:
     """Push a folder's entries to the disk, where the system can."""
     if os.name == "posix":
-        sync(folder)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _text(content: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -38,9 +39,9 @@ def one_blas_thread() -> Iterator[None]:
     Measures multiply many small matrices: the threads of the library spend most of their time waiting for each other,
     and those of other populations for theirs. Of the whole process, so to be entered by one thread alone.
     """
-    import scipy.linalg  # noqa: F401  # a library that is loaded later would not be told
     from threadpoolctl import threadpool_limits
 
+    importlib.import_module("scipy.linalg")  # brings a BLAS of its own: one that is loaded later would not be told
     with threadpool_limits(1, user_api="blas"):
         yield
 

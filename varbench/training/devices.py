@@ -15,6 +15,11 @@ With them every run of the ten came back bit for bit on an H200."""
 GPU_PLUGINS = ("jax_cuda12_plugin", "jax_cuda13_plugin")
 
 
+def cores() -> int:
+    """Cores that this process may use; all of them where the system does not say which."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def prepare(*, cpu_devices: int | None = None) -> None:
     """Have a GPU give the same bits again, and give the CPU one virtual device per core to shard runs over.
 
@@ -32,7 +37,7 @@ def prepare(*, cpu_devices: int | None = None) -> None:
         return
     try:
         if jax.config.values["jax_num_cpu_devices"] == -1:
-            jax.config.update("jax_num_cpu_devices", cpu_devices or len(os.sched_getaffinity(0)))
+            jax.config.update("jax_num_cpu_devices", cpu_devices or cores())
     except RuntimeError:
         return
 

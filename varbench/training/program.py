@@ -42,9 +42,7 @@ class Program:
                 return one_after_another(lambda *lane: function(*lane, *shared), runs, mine)
             return jax.vmap(lambda *lane: function(*lane, *shared))(*mine)
 
-        options = None if name == STEPS else quick_options(form.platform)
-        if name in EVALUATIONS:
-            options = evaluation_options(form.platform, (leaf.shape for leaf in parameters_of(form)))
+        options = _options(form, name)
         self.call = jax.jit(batched, donate_argnums=(1,) if donate else (), compiler_options=options)
 
     def __call__(self, runs: int, *args: Any) -> Any:
@@ -55,6 +53,14 @@ class Program:
         """Compile for arguments of these shapes, unless that was done before, or another thread is at it: once."""
         with self._compiling:
             self.call.lower(np.int32(0), *shapes).compile()
+
+
+def _options(form: Form, name: str) -> dict[str, bool | int] | None:
+    if name == STEPS:
+        return None
+    if name in EVALUATIONS:
+        return evaluation_options(form.platform, (leaf.shape for leaf in parameters_of(form)))
+    return quick_options(form.platform)
 
 
 def one_after_another(function: Any, runs: Any, lanes: Any) -> Any:
