@@ -169,6 +169,32 @@ def test_what_another_thread_does_is_no_part_of_what_this_one_waits_in() -> None
     assert 0.02 <= clock.parts["work"] <= clock.parts["waiting"]
 
 
+def test_what_waits_while_blocks_train_counts_with_its_work_alone() -> None:
+    clock = Clock()
+
+    def store() -> None:
+        time.sleep(0.05)
+
+    stored = clock.aside("store", store)
+    clock.block(stored)()
+    assert clock.parts["store"] < 0.02 < clock.wall["store"]
+    stored()
+    assert clock.parts["store"] >= 0.05
+    assert clock.wall["store"] >= 0.1
+
+
+def test_the_work_of_what_is_beside_blocks_counts_whole() -> None:
+    clock = Clock()
+
+    def store() -> None:
+        since = time.thread_time()
+        while time.thread_time() < since + 0.03:
+            pass
+
+    clock.block(clock.aside("store", store))()
+    assert 0.03 <= clock.parts["store"] <= clock.wall["store"]
+
+
 def iter_of(n: int):
     yield from range(n)
 
@@ -192,6 +218,7 @@ def test_bars_are_judged_by_what_was_measured(tmp_path: Path) -> None:
         "budget": "standard",
         "parts": {"training": 80.0, "report": 18.0, "store": 2.0},
         "answers": answers,
+        "wall": {"store": 5.0},
         "curves": {"with": 1.1, "without": 1.0},
         "probe": 3.0,
         "memory": {"64": {"stored": 1, "training": 2, "analysis": 3}},

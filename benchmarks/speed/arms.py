@@ -63,7 +63,7 @@ class Arm:
         images: Makes sense for images alone.
         least_runs: From so many runs on it makes sense.
         most_conv_runs: On a CPU it is raced with so many runs of `mnist1d-cnn` at most, and on no larger convolutional
-            network: batched convolutions inside a scan take XLA's naive path there, minutes for a race.
+            network: convolutions inside a loop of the program take XLA's naive path there, minutes for a race.
         environment: Variables of its processes.
     """
 
@@ -93,7 +93,7 @@ ARMS = {
         "PyTorch, a process per core", f"{TORCH}:loop", one_by_one=True, process_per_core=True, least_runs=2, gpu=False
     ),
     "torch-func": Arm("PyTorch, torch.func vmap", f"{TORCH}:stacked", least_runs=8),
-    "jax": Arm("plain JAX, one run after another", f"{JAX}:loop", one_by_one=True),
+    "jax": Arm("plain JAX, one run after another", f"{JAX}:loop", one_by_one=True, most_conv_runs=64),
     "jax-step": Arm("plain JAX, a compiled step in a loop", f"{JAX}:stepped", one_by_one=True),
     "jax-processes": Arm(
         "plain JAX, a process per core",

@@ -94,8 +94,8 @@ MLPS = tuple(
 )
 NETS = (
     Task("mnist1d-cnn", "mnist1d-cnn", (25,), "mnist1d", 100, (1, 8, 64), 4, (64, 1024), 300, lr=1e-2),
-    Task("cnn", "cnn", (16, 32, 64), "digits32", 40, (1, 8), 2, (16, 64), 100),
-    Task("resnet", "resnet", (16, 32, 64), "digits32", 20, (1, 4), 2, (16,), 50),
+    Task("cnn", "cnn", (16, 32, 64), "digits32", 100, (1, 8), 2, (16, 64), 100),
+    Task("resnet", "resnet", (16, 32, 64), "digits32", 50, (1, 4), 2, (16,), 50),
     Task("cnn-bf16", "cnn", (64, 128, 256), "digits32", 100, (), 1, (16, 64), 100, precision="bfloat16"),
     Task("mlp-512-bf16", "mlp", (512, 512), "digits", 50, (), 4, (64, 1024, 4096), 200, precision="bfloat16"),
 )

@@ -9,6 +9,7 @@ from jaxtyping import Int
 
 from varbench.data.dataset import Dataset
 from varbench.data.info import DatasetInfo
+from varbench.data.kept import kept_or_made
 
 TEST_EVERY = 5
 
@@ -26,14 +27,17 @@ def rows_for_test(labels: Int[np.ndarray, " N"]) -> Int[np.ndarray, " T"]:
 
 
 def _load(info: DatasetInfo, directory: Path) -> Dataset:
-    from sklearn.datasets import load_digits
+    def made() -> Dataset:
+        from sklearn.datasets import load_digits
 
-    bunch = load_digits()
-    x = (bunch.images[..., None] / 16).astype(np.float32)
-    y = bunch.target.astype(np.int32)
-    rows = rows_for_test(y)
-    test = np.isin(np.arange(len(y)), rows)
-    return Dataset(info.name, x[~test], y[~test], x[test], y[test], info.classes, info.kind)
+        bunch = load_digits()
+        x = (bunch.images[..., None] / 16).astype(np.float32)
+        y = bunch.target.astype(np.int32)
+        rows = rows_for_test(y)
+        test = np.isin(np.arange(len(y)), rows)
+        return Dataset(info.name, x[~test], y[~test], x[test], y[test], info.classes, info.kind)
+
+    return kept_or_made(info, made)
 
 
 DIGITS = DatasetInfo(

@@ -1,4 +1,7 @@
-"""Generated data sets, kept in the data directory: generating MNIST-1D takes seconds at every start."""
+"""Data sets that other packages make or bring, kept in the data directory: to ask these takes seconds at every start.
+
+MNIST-1D is generated; for the digits scikit-learn is loaded, which nothing else needs.
+"""
 
 from __future__ import annotations
 

@@ -31,10 +31,9 @@ def _flops_of(form: Form) -> float:
     import jax
     import jax.numpy as jnp
 
-    from varbench.training.networks import model_for
+    from varbench.training.networks import network_of, shapes_of
 
-    model = model_for(form.recipe, shape=form.shape, classes=form.classes, convolution="matmul")
-    params, state = jax.eval_shape(model.init, jax.random.key(0))
+    model, (params, state) = network_of(form), shapes_of(form)
     x = jax.ShapeDtypeStruct((form.recipe.batch_size, *form.shape), jnp.float32)
     forward = jax.jit(lambda p, s, x: model.apply(p, s, x, jax.random.key(0), False)[0])
     counted = forward.lower(params, state, x).cost_analysis()

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 from varbench.stats.estimate import Estimate
 
@@ -96,7 +96,7 @@ class Weighed:
         length = value - low if threshold < value else high - value
         if length > self._rounding:
             return beyond / length
-        alike = float(stats.t.isf(0.5**self.estimate.degrees, self.estimate.degrees)) / self._quantile
+        alike = -float(stdtrit(self.estimate.degrees, 0.5**self.estimate.degrees)) / self._quantile
         return alike if beyond >= 0 else -alike
 
     @property
@@ -110,11 +110,11 @@ class Weighed:
             return None
         if self.gated:
             return 1.0
-        return float(stats.t.sf(self.clearness * self._quantile, self.estimate.degrees))
+        return float(stdtr(self.estimate.degrees, -self.clearness * self._quantile))
 
     @property
     def _quantile(self) -> float:
-        return float(stats.t.ppf((1 + self.estimate.level) / 2, self.estimate.degrees))
+        return float(stdtrit(self.estimate.degrees, (1 + self.estimate.level) / 2))
 
     @property
     def _rounding(self) -> float:

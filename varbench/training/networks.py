@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -50,10 +51,15 @@ def network_of(form: Form) -> Model:
 
 
 def parameters_of(form: Form) -> tuple[Leaf, ...]:
-    """`parameter_table` of the network of a form, made once for all forms that have it."""
-    return _parameters_of(form.network())
+    """`parameter_table` of the network of a form."""
+    return table(shapes_of(form)[0])
+
+
+def shapes_of(form: Form) -> Any:
+    """Shapes of the parameters and of the state of the network of a form, traced once for all forms that have it."""
+    return _shapes(form.network())
 
 
 @functools.lru_cache(maxsize=KEPT)
-def _parameters_of(form: Form) -> tuple[Leaf, ...]:
-    return parameter_table(_network(form))
+def _shapes(form: Form) -> Any:
+    return jax.eval_shape(_network(form).init, jax.random.key(0))

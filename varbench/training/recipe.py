@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import hashlib
 import inspect
 import itertools
@@ -199,6 +200,7 @@ def field_meanings() -> dict[str, str]:
     }
 
 
+@functools.cache
 def _hints() -> dict[str, Any]:
     return typing.get_type_hints(Recipe)
 
