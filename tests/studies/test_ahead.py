@@ -10,6 +10,9 @@ import pytest
 from varbench.data import load
 from varbench.errors import InputError
 from varbench.studies.ahead import ready_in_turn
+from varbench.studies.execute import execute, jobs_of
+from varbench.studies.registry import studies
+from varbench.studies.request import Request
 from varbench.training.design import together
 from varbench.training.engine import Engine
 from varbench.training.recipe import Recipe
@@ -54,6 +57,20 @@ def test_engines_that_share_programs_compile_them_once_when_they_are_made_ready_
     shared = Engine(RECIPE.replace(steps=5, batch_size=11), load("digits"), Strategy(2))
     for ready in ready_in_turn([(shared, 1), (replace(shared), 1), (replace(shared), 1)], at_once=3):
         assert set(ready.traces.values()) == {1}
+
+
+def test_every_population_has_its_store_before_a_program_is_compiled(tmp_path, monkeypatch) -> None:
+    request = Request(studies(["identical-pipelines"]), "smoke")
+    jobs, found = jobs_of(request), list[int]()
+
+    def prepare(self: Engine, blocks: int) -> None:
+        found.append(sum((tmp_path / "run" / job.plan.name / "manifest.json").exists() for job in jobs))
+        raise InputError("enough")
+
+    monkeypatch.setattr(Engine, "prepare", prepare)
+    with pytest.raises(InputError, match="enough"):
+        execute(request, jobs, tmp_path / "run", command="")
+    assert found[0] == len(jobs) > 5
 
 
 def test_what_is_complete_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ def test_a_step_is_three_forward_passes_counted_once_for_all_recipes_of_a_form(m
     found = cost.flops_per_step(first, data)
     products = 2 * 37 * 64 * 10
     assert found == pytest.approx(3 * products, rel=0.02)  # and the bias
-    monkeypatch.setattr(networks, "model_for", None)
+    monkeypatch.setattr(networks, "network_of", None)
     assert cost.flops_per_step(dataclasses.replace(first, recipe=RECIPE.replace(lr=0.7, steps=9)), data) == found
     with pytest.raises(TypeError):
         cost.flops_per_step(dataclasses.replace(first, recipe=RECIPE.replace(batch_size=38)), data)

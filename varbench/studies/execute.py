@@ -113,15 +113,15 @@ def execute(
         costs = [expected_seconds(job.flops, compilations=1) for job in jobs] + [EXPERIMENT_SECONDS] * len(experiments)
         at_once = _populations_at_once()
         cores = Semaphore(at_once)
-        engines = ready_in_turn(
-            [_engine_and_blocks(job, out / job.plan.name) for job in jobs], at_once=compiled_at_once()
-        )
+        # All at once: beside a program that is being traced, it takes forty times as long to make a store.
+        made = [_engine_and_store(job, out / job.plan.name, where) for job in jobs]
+        engines = ready_in_turn([(engine, len(store.missing())) for engine, store in made], at_once=compiled_at_once())
         with closing(engines), Workers(at_once) as workers:
             whole = Whole(costs, listen, workers.stopped)
-            for place, job in enumerate(jobs):
+            for place, (job, (_, store)) in enumerate(zip(jobs, made, strict=True)):
                 tell = whole.of(place)
-                tell(_before_training(job, out / job.plan.name))
-                workers.begin(_train, job, next(engines), out / job.plan.name, where, tell, cores)
+                tell(_before_training(job, store))
+                workers.begin(_train, job, next(engines), store, where, tell, cores)
             for place, experiment in enumerate(experiments, start=len(jobs)):
                 workers.begin(make_experiment, out, experiment, _listener(experiment, whole.of(place)), where=where)
             workers.wait()
@@ -135,11 +135,10 @@ def _populations_at_once() -> int:
     return len(devices) if devices[0].platform == "cpu" else 1
 
 
-def _before_training(job: Job, folder: Path) -> Moment:
+def _before_training(job: Job, store: PopulationStore) -> Moment:
     """Where a population stands before its program is ready: at the runs that an earlier call has finished."""
-    total, finished = len(job.plan.design), 0
-    if (folder / "manifest.json").exists():
-        finished = total - sum(len(runs) for _, runs in PopulationStore.open(folder).missing())
+    total = len(job.plan.design)
+    finished = total - sum(len(runs) for _, runs in store.missing())
     return Moment(job.plan.label, total, finished, None, finished / total, 0.0)
 
 
@@ -147,26 +146,23 @@ def _listener(experiment: Experiment, listen: Callable[[Moment], None]) -> Calla
     return lambda inside: listen(Moment(experiment.label, 0, 0, None, inside, 0.0))
 
 
-def _engine_and_blocks(job: Job, folder: Path) -> tuple[Engine, int]:
-    """What trains a population, on as many devices as it has blocks to train, and that number of blocks."""
+def _engine_and_store(job: Job, folder: Path, where: dict[str, Any]) -> tuple[Engine, PopulationStore]:
+    """Where a population is kept, and what trains it, on as many devices as it has blocks to train."""
     if (folder / "manifest.json").exists():
-        store = PopulationStore.open(folder)
-        store.discard_broken_blocks()
-        blocks = len(store.missing())
-    else:
-        blocks = -(-len(job.plan.design) // job.strategy.width)
-    return job.engine().on_devices(blocks), blocks
+        PopulationStore.open(folder).discard_broken_blocks()
+    engine = job.engine()
+    store = PopulationStore.create(folder, _store_plan(job, engine, where))
+    return engine.on_devices(len(store.missing())), store
 
 
 def _train(
     job: Job,
     engine: Engine,
-    folder: Path,
+    store: PopulationStore,
     where: dict[str, Any],
     listen: Callable[[Moment], None],
     turns: Semaphore,
 ) -> None:
-    store = PopulationStore.create(folder, _store_plan(job, engine, where))
     total = len(job.plan.design)
     missing = store.missing()
     finished = total - sum(len(runs) for _, runs in missing)
