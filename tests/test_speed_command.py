@@ -82,14 +82,18 @@ def test_what_is_not_measured_again_stays_with_its_date(tmp_path: Path, raced) -
 
     write(rows_of(2.0), LIMITS, {**ABOUT, "started": "2025"}, [], tmp_path / "cpu", left_out=[])
 
+    left_out = list[list[str]]()
+
     def found(*more: str) -> tuple[list[float], dict[str, str]]:
         status, document = raced("--tasks", "mlp-32", "--add", *more)
         assert status == 0
+        left_out.append(document["left out"])
         return [row["ratio"] for row in document["races"]], document["machine"]["kept"]
 
     every = {"training of mlp-32, 1 run": "2025", "training of mlp-32, 8 runs": "2025"}
     assert found("--minutes", "1e-9") == ([1.5, 1.5], every)
     assert found("--runs", "8") == ([1.5, 3.0], {"training of mlp-32, 1 run": "2025"})
+    assert left_out == [["training of mlp-32, 64 runs.", "training of mlp-32, 256 runs."], []]
 
 
 def test_all_rows_of_a_call_are_held_against_the_best_that_the_machine_showed_in_it(raced, monkeypatch) -> None:

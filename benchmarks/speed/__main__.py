@@ -144,7 +144,8 @@ def _races(given: argparse.Namespace, report: _Report, check: Callable[[], None]
     def late(what: str) -> bool:
         if time.monotonic() - started < 60 * given.minutes:
             return False
-        report.left_out.append(f"{what}.")
+        if what not in (report.before.dates or {}):
+            report.left_out.append(f"{what}.")
         return True
 
     def measure() -> None:
@@ -156,7 +157,7 @@ def _races(given: argparse.Namespace, report: _Report, check: Callable[[], None]
         report.beside = overheads(say=say, study=given.study, budget=given.budget)
         report.write()
     for name in CASES if "analysis" in report.parts else ():
-        if late(f"analysis: {name}"):
+        if late(f"analysis, {name}"):
             continue
         found, sentences = analysis_race(name, report.limits, say=say, runs=given.runs)
         report.analysis += found
@@ -168,7 +169,7 @@ def _races(given: argparse.Namespace, report: _Report, check: Callable[[], None]
         task, known, before = TASKS[name].on(given.platform), dict[str, Result](), len(report.raced)
         numbers = (given.runs or task.runs) if task.runs else ()
         for runs in numbers[-1:] if given.largest else numbers:
-            if late(f"training: {name}, {counted(runs)}"):
+            if late(f"training of {name}, {counted(runs)}"):
                 continue
             results = race(task, runs, arms, platform=given.platform, repeats=given.repeats, say=say, known=known)
             different = parity(results, examples=len(task.dataset().y_test))

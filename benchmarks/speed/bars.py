@@ -118,8 +118,13 @@ def _beside(beside: dict[str, Any]) -> list[Bar]:
     share, answers = shares(beside["parts"]), beside["answers"]
     apart, all_of_it = share["beside training, analysis and report"], share["beside training"]
     imported = answers["python -c 'import varbench'"]
+    curves = beside["curves"]["with"] / beside["curves"]["without"] - 1
     return [
-        Bar("All but training, analysis and report ≤ 3 % of a standard run", f"{apart:.1%}", apart <= 0.03),
+        Bar(
+            "All but training, analysis and report ≤ 3 % of a standard run",
+            f"{apart:.1%}; training counts with its curves, which lengthen it by {curves:.1%}",
+            apart <= 0.03,
+        ),
         Bar("All but training ≤ 15 %", f"{all_of_it:.1%}", all_of_it <= 0.15),
         Bar("varbench --help ≤ 0.3 s", f"{answers['varbench --help']:.3f} s", answers["varbench --help"] <= 0.3),
         Bar("import varbench ≤ 0.1 s, the interpreter included", f"{imported:.3f} s", imported <= 0.1),
