@@ -59,6 +59,7 @@ def raced(tmp_path: Path, monkeypatch):
         (["--budget", "large"], "--budget large: one of smoke, standard, full was expected"),
         (["--parts", "analysis", "--runs", "1"], "--runs 1: the analysis compares runs and needs at least 3"),
         (["--platform", "gpu"], "--platform gpu: JAX finds no GPU here"),
+        (["--tasks", "cnn-bf16"], "--tasks cnn-bf16: not raced on a CPU"),
     ],
 )
 def test_what_cannot_be_raced_is_refused_by_a_sentence_and_leaves_nothing(
@@ -103,6 +104,44 @@ def test_all_rows_of_a_call_are_held_against_the_best_that_the_machine_showed_in
     assert [row["limit"] for row in document["races"]] == [4e11, 4e11]
     assert document["limits"]["float32"] == 4e11
     assert next(rates, None) is None
+
+
+def test_a_task_for_gpus_is_passed_over_on_a_cpu(raced) -> None:
+    _, document = raced("--tasks", "cnn-bf16", "mlp-32", "--runs", "8")
+    assert [row["task"] for row in document["races"]] == ["mlp-32"]
+
+
+def test_what_is_kept_is_held_against_the_best_that_the_machine_ever_showed(tmp_path: Path, raced) -> None:
+    fast = {**LIMITS, "float32": 4e11}
+    row = row_of(TASKS["mlp-32"], 1, [result("jax", 3.0), result("varbench", 1.0)], fast, platform="cpu")
+    write([row], LIMITS, {**ABOUT, "started": "2025"}, [], tmp_path / "cpu")
+    _, document = raced("--tasks", "mlp-32", "--runs", "8", "--add")
+    assert [row["limit"] for row in document["races"]] == [4e11, 4e11]
+    assert [row["share"] for row in document["races"]] == pytest.approx([row.share, 8 * row.share])
+    assert document["limits"]["float32"] == 4e11
+
+
+def test_what_is_wrong_with_a_race_is_told_as_long_as_it_is_kept(tmp_path: Path, raced, capsys) -> None:
+    other = dataclasses.replace(result("jax", 3.0), accuracies=(0.4, 0.41))
+    row = row_of(TASKS["mlp-32"], 2, [other, result("varbench", 1.0)], LIMITS, platform="cpu")
+    write([row], LIMITS, {**ABOUT, "started": "2025"}, [], tmp_path / "cpu")
+    status, document = raced("--tasks", "mlp-32", "--runs", "8", "--add")
+    assert status == 1
+    (sentence,) = document["not comparable"]
+    assert sentence.startswith("mlp-32, 2 runs: jax is -50.0 pp off varbench in accuracy")
+    assert sentence in capsys.readouterr().err
+    assert raced("--tasks", "mlp-32", "--runs", "2", "--add")[0] == 0
+
+
+@pytest.mark.parametrize("arm", ["jax", "varbench"])
+def test_an_arm_that_fails_is_named_and_no_success(arm: str, raced, monkeypatch) -> None:
+    failed = Result(arm, None, (), (), 0, "no memory")
+    fine = [result(name, 1.0) for name in ("jax", "varbench") if name != arm]
+    monkeypatch.setattr(command, "race", lambda *args, **how: [failed, *fine])
+    status, document = raced("--tasks", "mlp-32", "--runs", "8")
+    assert status == 1
+    assert f"mlp-32, 8 runs: {ARMS[arm].label} failed: no memory" in document["not comparable"]
+    assert [(bar["measured"], bar["reached"]) for bar in document["bars"]] == [("failed", False)]
 
 
 def test_an_interruption_is_told_by_a_sentence_and_keeps_what_was_finished(raced, monkeypatch, capsys) -> None:

@@ -31,41 +31,41 @@ OURS = arm("varbench", scattered(2.9, 4, spread=0.02))
 
 
 def test_an_arm_of_the_same_distance_trained_the_same() -> None:
-    assert parity([arm("torch", scattered(2.9, 2, spread=0.02)), OURS], examples=100) == []
+    assert parity([arm("torch", scattered(2.9, 2, spread=0.02)), OURS]) == []
 
 
 @pytest.mark.parametrize(("what", "mean"), [("a third of the learning rate", 1.17), ("half of the steps", 2.09)])
 def test_an_arm_that_trained_too_little_is_named_although_its_accuracy_says_nothing(what: str, mean: float) -> None:
     # Means as the residual network of the races has them.
-    (sentence,) = parity([arm("torch", scattered(mean, 2, spread=0.02)), OURS], examples=100)
+    (sentence,) = parity([arm("torch", scattered(mean, 2, spread=0.02)), OURS])
     assert sentence.startswith(f"torch ends {100 * (1 - mean / 2.9):.1f} % nearer to its initialization than varbench")
 
 
 def test_an_arm_that_went_too_far_or_nowhere_is_named() -> None:
-    (far,) = parity([arm("torch", scattered(5.0, 2, spread=0.02)), OURS], examples=100)
+    (far,) = parity([arm("torch", scattered(5.0, 2, spread=0.02)), OURS])
     assert "farther from" in far
-    assert parity([arm("torch", (float("nan"), 2.9)), OURS], examples=100)
+    assert parity([arm("torch", (float("nan"), 2.9)), OURS])
 
 
 def test_the_allowance_is_three_standard_errors_from_the_runs_of_varbench_and_a_little() -> None:
     ours = arm("varbench", scattered(1.0, 8, spread=0.10))
     allowed = DISTANCE + 3.0 * 0.10 * (1 / 8 + 1 / 2) ** 0.5
     for off, count in ((0.99 * allowed, 0), (1.01 * allowed, 1)):
-        assert len(parity([arm("jax", scattered(1.0 - off, 2, spread=0.3)), ours], examples=100)) == count
-        assert len(parity([arm("jax", scattered(1.0 + off, 2, spread=0.3)), ours], examples=100)) == count
+        assert len(parity([arm("jax", scattered(1.0 - off, 2, spread=0.3)), ours])) == count
+        assert len(parity([arm("jax", scattered(1.0 + off, 2, spread=0.3)), ours])) == count
 
 
 @pytest.mark.parametrize(("runs", "spread"), [(64, LEAST_SPREAD), (1, ALONE)])
 def test_a_spread_that_is_small_or_unknown_is_not_taken_at_its_word(runs: int, spread: float) -> None:
     ours = arm("varbench", (1.0,) * runs)
     allowed = DISTANCE + 3.0 * spread * (1 / runs + 1 / runs) ** 0.5
-    assert parity([arm("jax", (1.0 - 0.99 * allowed,) * runs), ours], examples=100) == []
-    assert parity([arm("jax", (1.0 - 1.01 * allowed,) * runs), ours], examples=100)
+    assert parity([arm("jax", (1.0 - 0.99 * allowed,) * runs), ours]) == []
+    assert parity([arm("jax", (1.0 - 1.01 * allowed,) * runs), ours])
 
 
 def test_the_accuracy_is_still_compared() -> None:
     ours = arm("varbench", scattered(1.0, 64, spread=0.02), accuracy=0.8)
-    (sentence,) = parity([arm("jax", scattered(1.0, 64, spread=0.02), accuracy=0.5), ours], examples=360)
+    (sentence,) = parity([arm("jax", scattered(1.0, 64, spread=0.02), accuracy=0.5), ours])
     assert "jax is -30.0 pp off varbench in accuracy" in sentence
 
 
@@ -78,9 +78,9 @@ def test_a_real_training_at_a_third_of_the_rate_or_half_of_the_steps_is_told_fro
 
     recipe = task.recipe.replace(steps=60)
     ours, other = trained("varbench", recipe, slice(0, 8)), trained("jax", recipe, slice(8, 12))
-    assert parity([other, ours], examples=360) == []
+    assert parity([other, ours]) == []
     for wrong in (recipe.replace(lr=recipe.lr / 3), recipe.replace(steps=30)):
-        found = parity([trained("jax", wrong, slice(8, 12)), ours], examples=360)
+        found = parity([trained("jax", wrong, slice(8, 12)), ours])
         assert any("nearer to its initialization" in sentence for sentence in found)
 
 

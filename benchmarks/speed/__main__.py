@@ -18,13 +18,14 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from benchmarks.speed.analysis import CASES
-from benchmarks.speed.analysis_race import AnalysisRow, analysis_race, held_against
+from benchmarks.speed.analysis_race import AnalysisRow, analysis_race, held_against, wrong_numbers
+from benchmarks.speed.arms import ARMS
 from benchmarks.speed.asked import check_study, checked, parser_of, writable
 from benchmarks.speed.ceilings import best, ceilings
 from benchmarks.speed.earlier import Earlier, earlier, names_of
@@ -67,11 +68,11 @@ class _Report:
         platform, folder: Where it is measured, and written to.
         about: The machine.
         before: What the folder held.
-        limits: The highest rates that the machine showed in this call.
+        limits: The highest rates that the machine showed, in this call or one whose results are kept.
         raced: Races of training of this call, by the name of the task and the number of runs.
         analysis: Those of the analysis.
         beside: From `overheads`, if it was measured.
-        wrong, left_out: Sentences.
+        left_out: Sentences.
         finished: Where something was written, in words.
     """
 
@@ -84,35 +85,56 @@ class _Report:
     raced: dict[tuple[str, int], tuple[Task, list[Result]]] = field(default_factory=dict)
     analysis: list[AnalysisRow] = field(default_factory=list)
     beside: dict[str, Any] | None = None
-    wrong: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     finished: str = ""
 
     def measure(self) -> None:
-        """Measure what the machine can do; the best that it showed is what all rows of this call are held against."""
-        self.limits = best(self.limits, ceilings(self.platform))
+        """Measure what the machine can do; the best that it ever showed is what all rows are held against."""
+        self.limits = best(best(self.before.limits or {}, self.limits), ceilings(self.platform))
 
     def rows(self) -> list[Row]:
         """The races of training, those of before that were not repeated among them."""
-        rows = [row for row in self.before.rows if (row.task, row.runs) not in self.raced]
+        rows = []
+        for row in self.before.rows:
+            if (row.task, row.runs) not in self.raced:
+                task = replace(TASKS[row.task].on(self.platform), steps=row.steps)
+                rows.append(row_of(task, row.runs, list(row.results), self.limits, platform=self.platform))
         for (_, runs), (task, results) in self.raced.items():
             rows.append(row_of(task, runs, results, self.limits, platform=self.platform))
         return sorted(rows, key=lambda row: (list(TASKS).index(row.task), row.runs))
 
+    def all_analysis(self) -> list[AnalysisRow]:
+        """The races of the analysis, those of before that were not repeated first."""
+        return [held_against(row, self.limits) for row in [*self._old_analysis(), *self.analysis]]
+
+    def _old_analysis(self) -> list[AnalysisRow]:
+        again = {row.case for row in self.analysis}
+        return [row for row in self.before.analysis if row.case not in again]
+
+    def wrong(self) -> list[str]:
+        """Sentences on arms that failed or trained something else, and on peers that computed other numbers."""
+        rows, found = self.rows(), list[str]()
+        for row in rows:
+            race = f"{row.task}, {counted(row.runs)}"
+            others = [r for other in rows if other.task == row.task and other is not row for r in other.results]
+            found += [f"{race}: {ARMS[r.arm].label} failed: {r.failed}" for r in row.results if r.failed]
+            found += [f"{race}: {sentence}" for sentence in parity(row.results, others=others)]
+        return found + wrong_numbers(self.all_analysis())
+
     def write(self) -> None:
         """Write all of it."""
-        rows, again = self.rows(), {row.case for row in self.analysis}
-        old = [row for row in self.before.analysis if row.case not in again]
-        analysis = old + [held_against(row, self.limits) for row in self.analysis]
+        rows, analysis = self.rows(), self.all_analysis()
         kept = names_of(
-            [row for row in rows if row in self.before.rows], old, None if self.beside else self.before.beside
+            [row for row in rows if (row.task, row.runs) not in self.raced],
+            self._old_analysis(),
+            None if self.beside else self.before.beside,
         )
         self.about["kept"] = {name: (self.before.dates or {})[name] for name in kept}
         write(
             rows,
             self.limits,
             self.about,
-            self.wrong,
+            self.wrong(),
             self.folder,
             analysis=analysis,
             beside=self.beside or self.before.beside,
@@ -159,9 +181,7 @@ def _races(given: argparse.Namespace, report: _Report, check: Callable[[], None]
     for name in CASES if "analysis" in report.parts else ():
         if late(f"analysis, {name}"):
             continue
-        found, sentences = analysis_race(name, report.limits, say=say, runs=given.runs)
-        report.analysis += found
-        report.wrong += sentences
+        report.analysis += analysis_race(name, report.limits, say=say, runs=given.runs)
         report.write()
     if report.analysis:
         measure()
@@ -172,17 +192,16 @@ def _races(given: argparse.Namespace, report: _Report, check: Callable[[], None]
             if late(f"training of {name}, {counted(runs)}"):
                 continue
             results = race(task, runs, arms, platform=given.platform, repeats=given.repeats, say=say, known=known)
-            different = parity(results, examples=len(task.dataset().y_test))
-            report.wrong += [f"{name}, {counted(runs)}: {sentence}" for sentence in different]
             report.raced[name, runs] = task, results
             report.write()
         if len(report.raced) > before:
             measure()
     report.write()
     print(table(report.rows(), report.limits))
-    for sentence in report.wrong:
+    wrong = report.wrong()
+    for sentence in wrong:
         print(sentence, file=sys.stderr)
-    return 1 if report.wrong else 0
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
@@ -66,9 +67,7 @@ class AnalysisRow:
     loops_ratio: float
 
 
-def analysis_race(
-    name: str, limits: dict[str, float], *, say: Any, runs: list[int] | None = None
-) -> tuple[list[AnalysisRow], list[str]]:
+def analysis_race(name: str, limits: dict[str, float], *, say: Any, runs: list[int] | None = None) -> list[AnalysisRow]:
     """Race one case at its numbers of runs.
 
     Args:
@@ -78,12 +77,12 @@ def analysis_race(
         runs: Numbers of runs in place of the case's own.
 
     Returns:
-        A row for each number of runs, and sentences on peers that computed other numbers.
+        A row for each number of runs.
     """
     from benchmarks.speed.analysis import CASES
 
     case = CASES[name]
-    rows, wrong, known = [], [], dict[tuple[int, int], dict[str, Any]]()
+    rows, known = [], dict[tuple[int, int], dict[str, Any]]()
     for count in runs or case.runs:
         say(f"{name}, {count:,} runs: varbench")
         found = _process(name, count)
@@ -94,11 +93,6 @@ def analysis_race(
             if (index, timed) not in known:
                 say(f"{name}, {timed:,} of {count:,} runs: {peer.label}")
                 known[index, timed] = _process(name, timed, index)
-                if not known[index, timed]["difference"] <= case.tolerance:
-                    wrong.append(
-                        f"{name}, {timed:,} runs: the numbers of {peer.label} are "
-                        f"{known[index, timed]['difference']:.2g} off those of varbench; {case.tolerance:g} are allowed"
-                    )
             found = known[index, timed]
             scale = case.pairs(count) / case.pairs(timed)
             peers.append(
@@ -116,7 +110,24 @@ def analysis_race(
                 loops_ratio=min(peer.seconds for peer in peers if peer.loops) / ours.seconds,
             )
         )
-    return rows, wrong
+    return rows
+
+
+def wrong_numbers(rows: Sequence[AnalysisRow]) -> list[str]:
+    """Sentences on peers that computed other numbers."""
+    from benchmarks.speed.analysis import CASES
+
+    found = []
+    for row in rows:
+        allowed = CASES[row.case].tolerance
+        for peer in row.peers:
+            off = peer.difference or 0.0
+            if not off <= allowed:
+                found.append(
+                    f"{row.case}, {peer.timed_runs:,} runs: the numbers of {peer.label} are {off:.2g} off those of "
+                    f"varbench; {allowed:g} are allowed"
+                )
+    return list(dict.fromkeys(found))
 
 
 def held_against(row: AnalysisRow, limits: dict[str, float]) -> AnalysisRow:

@@ -92,6 +92,25 @@ ARMS = {
     "torch-processes": Arm(
         "PyTorch, a process per core", f"{TORCH}:loop", one_by_one=True, process_per_core=True, least_runs=2, gpu=False
     ),
+    "torch-compile-processes": Arm(
+        "PyTorch, torch.compile, a process per core",
+        f"{TORCH}:compiled",
+        one_by_one=True,
+        process_per_core=True,
+        least_runs=2,
+        conv_only=True,
+        gpu=False,
+    ),
+    "torch-channels-last-processes": Arm(
+        "PyTorch, channels last, a process per core",
+        f"{TORCH}:channels_last",
+        one_by_one=True,
+        process_per_core=True,
+        least_runs=2,
+        conv_only=True,
+        images=True,
+        gpu=False,
+    ),
     "torch-func": Arm("PyTorch, torch.func vmap", f"{TORCH}:stacked", least_runs=8),
     "jax": Arm("plain JAX, one run after another", f"{JAX}:loop", one_by_one=True, most_conv_runs=64),
     "jax-step": Arm("plain JAX, a compiled step in a loop", f"{JAX}:stepped", one_by_one=True),
@@ -114,6 +133,14 @@ ARMS = {
         gpu=False,
     ),
     "jax-vmap": Arm("plain JAX, jit(vmap)", f"{JAX}:vmapped", least_runs=8, most_conv_runs=8),
+    "jax-vmap-processes": Arm(
+        "plain JAX, jit(vmap), a process per core",
+        f"{JAX}:vmapped",
+        process_per_core=True,
+        least_runs=8,
+        dense_only=True,
+        gpu=False,
+    ),
     "varbench-wide": Arm("varbench, all runs in one program", f"{JAX}:wide", peer=False, least_runs=1024),
     "varbench": Arm("varbench", f"{JAX}:varbench", peer=False),
 }

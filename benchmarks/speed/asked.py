@@ -53,6 +53,8 @@ def checked(given: argparse.Namespace) -> tuple[str, ...]:
             f"--runs {min(given.runs)}: the analysis compares runs and needs at least {LEAST_RUNS}; "
             "give more, or --parts training"
         )
+    if "training" in parts and not any(TASKS[name].on(given.platform).runs for name in given.tasks):
+        raise InputError(f"--tasks {' '.join(given.tasks)}: not raced on a {given.platform.upper()}")
     return parts
 
 

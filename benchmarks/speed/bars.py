@@ -43,7 +43,7 @@ def bars(
     rows: list[Row], analysis: list[AnalysisRow], beside: dict[str, Any] | None, *, platform: str = "cpu"
 ) -> list[Bar]:
     """Those about which something was measured."""
-    found = [_training(row, platform) for row in rows if row.ratio is not None]
+    found = [_training(row, platform) for row in rows if row.ratio is not None or any(r.failed for r in row.results)]
     found += _shares(rows, CPU_SHARES if platform == "cpu" else GPU_SHARES)
     if platform == "gpu":
         found += [_loop(row) for row in rows if row.runs == GPU_RUNS and row.loop_ratio is not None]
@@ -72,11 +72,11 @@ def bars(
 
 
 def _training(row: Row, platform: str) -> Bar:
-    assert row.ratio is not None
     runs, times = FASTER.get(row.task, (0, 1.0)) if platform == "cpu" else (0, 1.0)
     least = times if row.runs >= runs else 1.0
     words = f"≥ {least:g} × as fast as the fastest peer" if least > 1 else "not slower than the fastest peer"
-    return Bar(f"{row.task}, {counted(row.runs)}: {words}", f"{row.ratio:.2f} ×", row.ratio >= least)
+    what = f"{row.task}, {counted(row.runs)}: {words}"
+    return Bar(what, "failed", False) if row.ratio is None else Bar(what, f"{row.ratio:.2f} ×", row.ratio >= least)
 
 
 def _shares(rows: list[Row], least: dict[str, float]) -> list[Bar]:
@@ -122,7 +122,7 @@ def _beside(beside: dict[str, Any]) -> list[Bar]:
     return [
         Bar(
             "All but training, analysis and report ≤ 3 % of a standard run",
-            f"{apart:.1%}; training counts with its curves, which lengthen it by {curves:.1%}",
+            f"{apart:.1%}; the curves, which lengthen a training by {curves:.1%}, count as training",
             apart <= 0.03,
         ),
         Bar("All but training ≤ 15 %", f"{all_of_it:.1%}", all_of_it <= 0.15),

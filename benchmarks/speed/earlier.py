@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.speed.analysis_race import AnalysisRow, Timed
+from benchmarks.speed.ceilings import best
 from benchmarks.speed.report import Row
 from benchmarks.speed.result import Result
-from benchmarks.speed.tasks import counted
+from benchmarks.speed.tasks import TASKS, counted
 from varbench.errors import InputError
 
 SAME = ("platform", "kind", "processor", "cores", "versions")
@@ -23,7 +24,7 @@ class Earlier:
     """What an earlier `speed.json` holds.
 
     Attributes:
-        rows, analysis, beside: As `report.write` takes them.
+        rows, analysis, beside, limits: As `report.write` takes them.
         dates: What was measured, and, behind a comma, of which: `training of mlp-32, 8 runs` → when it was begun.
     """
 
@@ -31,6 +32,7 @@ class Earlier:
     analysis: tuple[AnalysisRow, ...] = ()
     beside: dict[str, Any] | None = None
     dates: dict[str, str] | None = None
+    limits: dict[str, float] | None = None
 
 
 def earlier(folder: Path, *, about: dict[str, Any]) -> Earlier:
@@ -52,6 +54,7 @@ def earlier(folder: Path, *, about: dict[str, Any]) -> Earlier:
         rows = tuple(map(_row, document["races"]))
         analysis = tuple(map(_analysis_row, document["analysis"]))
         beside, started, begun = document["overheads"], machine["started"], machine.get("kept", {})
+        limits = best({str(name): float(rate) for name, rate in document["limits"].items()}, *map(_limit, rows))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} holds no report to add to ({type(error).__name__}: {error})") from None
     for name in SAME:
@@ -60,7 +63,7 @@ def earlier(folder: Path, *, about: dict[str, Any]) -> Earlier:
                 f"{path} was measured with {name} {machine.get(name)}, and here it is {about[name]}: give another --out"
             )
     names = names_of(rows, analysis, beside)
-    return Earlier(rows, analysis, beside, {name: begun.get(name, started) for name in names})
+    return Earlier(rows, analysis, beside, {name: begun.get(name, started) for name in names}, limits)
 
 
 def names_of(rows: Iterable[Row], analysis: Iterable[AnalysisRow], beside: dict[str, Any] | None) -> list[str]:
@@ -68,6 +71,10 @@ def names_of(rows: Iterable[Row], analysis: Iterable[AnalysisRow], beside: dict[
     names = [f"training of {row.task}, {counted(row.runs)}" for row in rows]
     names += dict.fromkeys(f"analysis, {row.case}" for row in analysis)
     return [*names, *(["overheads"] if beside else [])]
+
+
+def _limit(row: Row) -> dict[str, float]:
+    return {TASKS[row.task].precision if row.bound == "arithmetic" else "bytes": row.limit}
 
 
 def _row(row: dict[str, Any]) -> Row:

@@ -46,9 +46,9 @@ def overheads_text(beside: dict[str, Any]) -> str:
     lines = [
         (
             f"A run of `{beside['study']}`, budget {beside['budget']}, from the start of the process to the written "
-            "page, its populations one after the other. Training is what is left of the whole; compiling is in it. "
-            "While blocks train the store counts with the processor's time that it takes; its waiting for the disk, "
-            f"which keeps nobody waiting, is no part of it ({beside['wall']['store']:.3g} s with it)."
+            "page, its populations one after the other, the data sets already in the data directory. Training is what "
+            "is left of the whole; compiling is in it. The store counts with all its time; without its waiting while "
+            f"blocks train, which keeps these from nothing, it would be {beside['work']['store']:.3g} s."
         ),
         "",
         "| part | s | share |",

@@ -45,9 +45,9 @@ def overheads(*, say: Callable[[str], None], study: str = STUDY, budget: str = B
     """All of it.
 
     Returns:
-        `study`, `budget`, `parts` (seconds), `wall` (seconds of the parts beside which training went on, these
-        included), `curves` and `probe` (seconds beside those of the training they belong to), `answers` (seconds by
-        command) and `memory` (bytes by number of runs).
+        `study`, `budget`, `parts` (seconds), `work` (the same of parts beside which blocks train, without what they
+        waited for meanwhile), `curves` and `probe` (seconds beside those of the training they belong to), `answers`
+        (seconds by command) and `memory` (bytes by number of runs).
     """
     found: dict[str, Any] = {"study": study, "budget": budget}
     say("how long commands take to answer")
@@ -93,11 +93,11 @@ class Clock:
 
     Attributes:
         parts: Seconds by name.
-        wall: The same of `aside`, whatever went on meanwhile.
+        work: Of `aside`, without what was waited for while blocks trained.
     """
 
     def __init__(self) -> None:
-        self.parts, self.wall = dict[str, float](), dict[str, float]()
+        self.parts, self.work = dict[str, float](), dict[str, float]()
         self._here = threading.local()
         self._lock = threading.Lock()
         self._blocks = 0
@@ -128,20 +128,18 @@ class Clock:
         return call
 
     def aside(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function; where blocks train all the while, only the processor's time is counted, for that they lack.
+        """The function, its time counted; in `work` with the processor's time alone where blocks train all the while.
 
-        What it waits for meanwhile, the disk above all, keeps nobody waiting: it is part of the training.
+        What it waits for meanwhile, the disk above all, keeps them from nothing.
         """
 
         def call(*given: Any, **named: Any) -> Any:
             begun, worked, beside = time.perf_counter(), time.thread_time(), self._blocks > 0
-            with self.part(WAITING):
+            with self.part(name):
                 result = function(*given, **named)
             took, worked = time.perf_counter() - begun, time.thread_time() - worked
             with self._lock:
-                counted = worked if beside and self._blocks else took
-                self.parts[name] = self.parts.get(name, 0.0) + counted
-                self.wall[name] = self.wall.get(name, 0.0) + took
+                self.work[name] = self.work.get(name, 0.0) + (worked if beside and self._blocks else took)
             return result
 
         return call
@@ -228,7 +226,7 @@ def _run(study: str, budget: str, started: float) -> dict[str, Any]:
     clock.parts["progress"] = told[0]
     beside = {name: seconds for name, seconds in clock.parts.items() if name not in (*OF_TRAINING, WAITING)}
     parts = {**beside, "training": whole - sum(beside.values())}
-    return {"parts": parts, "wall": clock.wall, **_curves_and_probe(jobs[0])}
+    return {"parts": parts, "work": clock.work, **_curves_and_probe(jobs[0])}
 
 
 def _curves_and_probe(job: Any, *, rounds: int = 3) -> dict[str, Any]:

@@ -30,7 +30,8 @@ EXPLAINED = (
     "*Ratio*: seconds of the fastest peer over those of varbench. "
     "*Share of the limit*: the least time that the arithmetic of the steps takes (or the traffic of weights and "
     "moments, where that is more) over the time taken, evaluation and curves included; the limit is the highest rate "
-    "that the machine showed in the call which raced the row. *Compile*: the preparation less one training."
+    "that the machine ever showed. *Fastest peer*: of the arms in the table below. *Compile*: the preparation less one "
+    "training."
 )
 
 
@@ -47,7 +48,7 @@ class Row:
     Attributes:
         task, runs, steps: What was raced.
         results: Every arm's.
-        limit: The most that the machine was measured to do in the call that raced the row, FLOP/s or bytes/s.
+        limit: The most that the machine was measured to do, FLOP/s or bytes/s.
         floor: Seconds that it leaves for the arithmetic, or for the weights' traffic where that is more.
         bound: Which of the two it is.
         share: `floor` over the seconds of varbench.
@@ -115,11 +116,8 @@ COLUMNS = {
 def table(rows: list[Row], limits: dict[str, float]) -> str:
     """The races as a Markdown table."""
     rates = [f"{limits[p] / 1e9:,.0f} GFLOP/s in {p} products" for p in ("float32", "bfloat16") if p in limits]
-    used = [row.limit for row in rows if row.bound == "arithmetic"]
-    of_rows = f" The rows were held against {min(used) / 1e9:,.0f} to {max(used) / 1e9:,.0f} GFLOP/s." if used else ""
     lines = [
-        f"Limits of the machine, the most it showed: {', '.join(rates)}, {limits['bytes'] / 1e9:,.0f} GB/s in a copy."
-        + of_rows,
+        f"Limits of the machine, the most it showed: {', '.join(rates)}, {limits['bytes'] / 1e9:,.0f} GB/s in a copy.",
         "",
         f"| {' | '.join(COLUMNS)} |",
         f"|{'|'.join(COLUMNS.values())}|",

@@ -5,7 +5,8 @@
 
 The speed-run (Jordan 2024, arXiv 2404.00498; KellerJordan/cifar10-airbench) trains one network after another and prints
 a table, of which `tta_val_acc` and `time_seconds` are read: seconds of training as its author counts them, without
-compilation and without its first network, which warms up. It is stopped after --runs networks. Then varbench trains as
+compilation and without its first network, which warms up; its accuracy is that of several shifted and mirrored views of
+each test image, of which varbench has one. It is stopped after --runs networks. Then varbench trains as
 many side by side, for more and more epochs, until their mean accuracy is as high; its seconds are those of the engine,
 curves and evaluation included, compilation apart. Both use the device alone.
 
@@ -222,6 +223,8 @@ def text(theirs: Models, ours: list[Models]) -> str:
         "| who | epochs | networks | accuracy, mean ± SD | seconds each | models per hour |",
         "|:--|--:|--:|--:|--:|--:|",
         *map(_line, [theirs, *ours]),
+        "",
+        f"{theirs.label} averages over several views of each test image (`{ACCURACY}`), varbench takes it as it is.",
         "",
     ]
     last = ours[-1]

@@ -68,9 +68,22 @@ def cut_in_half(path):
     path.write_bytes(content[: len(content) // 2])
 
 
+def said_to_be_encrypted(path):
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1  # of the first entry in the archive's table
+    path.write_bytes(bytes(content))
+
+
 @pytest.mark.parametrize(
     "damage",
-    [overwritten(b""), overwritten(b"PK\x03\x04 no archive"), one_number_other, one_array_missing, cut_in_half],
+    [
+        said_to_be_encrypted,
+        overwritten(b""),
+        overwritten(b"PK\x03\x04 no archive"),
+        one_number_other,
+        one_array_missing,
+        cut_in_half,
+    ],
 )
 def test_a_file_that_is_not_the_expected_one_is_made_anew(directory, damage):
     make = Counted()

@@ -83,6 +83,17 @@ def test_runs_that_are_all_alike_are_no_certainty(runs, half):
     assert abs(fails.clearness) < float("inf")
 
 
+@pytest.mark.parametrize("runs", [1000, 1023, 1024, 1075, 1076, 4096, 60_000])
+def test_thousands_of_runs_that_are_all_alike_are_on_their_side(runs):
+    """From 1,076 runs on 2^(1 − n) is less than the smallest number."""
+    fails = Weighed(interval(-0.1, 0.0, runs=runs), "above", 0.0)
+    held = Weighed(interval(0.1, 0.0, runs=runs), "above", 0.0)
+    assert (fails.holds, held.holds) == (False, True)
+    assert 0 < fails.p_value < 1e-290
+    assert held.p_value == 1
+    assert fails.clearness == -held.clearness > 10
+
+
 @pytest.mark.parametrize("shares", [(0.5, 0.5), (0.5, 0.25, 0.25), (0.4, 0.3, 0.3)])
 def test_the_sign_test_bounds_how_often_runs_are_all_alike(shares):
     """Outcomes of which none has more than half of the runs."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +15,6 @@ import numpy as np
 from varbench.data.dataset import Dataset
 from varbench.data.files import data_directory
 from varbench.data.info import DatasetInfo
-from varbench.errors import InputError
 
 FOLDER = "generated"
 
@@ -35,7 +33,7 @@ def kept_or_made(info: DatasetInfo, make: Callable[[], Dataset]) -> Dataset:
         the expected one is never kept; neither is any where nothing can be written.
     """
     path = data_directory() / FOLDER / f"{info.name}.npz"
-    with contextlib.suppress(OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, InputError):
+    with contextlib.suppress(Exception):  # a damaged archive fails in any of a dozen ways
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             found = Dataset(info.name, *(file[name] for name in ARRAYS), classes=info.classes, kind=info.kind)
         if found.checksum() == info.content_sha256:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from typing import Literal
 
@@ -96,7 +97,8 @@ class Weighed:
         length = value - low if threshold < value else high - value
         if length > self._rounding:
             return beyond / length
-        alike = -float(stdtrit(self.estimate.degrees, 0.5**self.estimate.degrees)) / self._quantile
+        chance = max(0.5**self.estimate.degrees, sys.float_info.min)  # 2^(1 − n) is 0 from 1,076 runs on
+        alike = -float(stdtrit(self.estimate.degrees, chance)) / self._quantile
         return alike if beyond >= 0 else -alike
 
     @property
