@@ -67,7 +67,9 @@ def test_single_runs_may_differ_as_much_as_runs_of_the_other_races_do() -> None:
     def others(*accuracies: float) -> list[Result]:
         return [Result(arm, 1.0, (1.0,), accuracies, len(accuracies)) for arm in ("torch", "varbench")]
 
-    assert parity(alone) == []
+    assert parity(alone)
+    assert parity(alone, alone=TASKS["mlp-32"].spread)
+    assert parity(alone, alone=TASKS["cnn"].spread) == []
     assert parity(alone, others=others(0.6, 0.7, 0.8, 0.9)) == []
     assert parity(alone, others=[*others(0.6, 0.9), *others(0.89, 0.9, 0.91)])
 

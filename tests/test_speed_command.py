@@ -133,6 +133,15 @@ def test_what_is_wrong_with_a_race_is_told_as_long_as_it_is_kept(tmp_path: Path,
     assert raced("--tasks", "mlp-32", "--runs", "2", "--add")[0] == 0
 
 
+@pytest.mark.parametrize(("task", "status"), [("mlp-32", 1), ("cnn", 0)])
+def test_a_single_run_is_held_to_what_the_accuracy_of_its_task_varies(
+    task: str, status: int, raced, monkeypatch
+) -> None:
+    alone = [Result(arm, 2.0, (1.0,), (accuracy,), 1) for arm, accuracy in (("jax-step", 0.5), ("varbench", 0.9))]
+    monkeypatch.setattr(command, "race", lambda *args, **how: alone)
+    assert raced("--tasks", task, "--runs", "1")[0] == status
+
+
 @pytest.mark.parametrize("arm", ["jax", "varbench"])
 def test_an_arm_that_fails_is_named_and_no_success(arm: str, raced, monkeypatch) -> None:
     failed = Result(arm, None, (), (), 0, "no memory")

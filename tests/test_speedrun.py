@@ -99,12 +99,22 @@ def test_the_accuracies_are_those_of_the_runs_that_a_population_has() -> None:
         (["--runs", "1"], "--runs: at least 2"),
         (["--runs", "4"], "trained 2 of 4 networks"),
         (["--recipe", "none.toml"], "no recipe file at none.toml"),
+        (["--python", "no/python"], "--python no/python: there is no such program"),
     ],
 )
 def test_what_cannot_be_raced_is_refused_by_a_sentence(words, said, raced, capsys) -> None:
     status, document = raced(0.8, *words, networks=2)
     assert (status, document) == (2, {})
     assert said in capsys.readouterr().err
+
+
+def test_the_python_is_found_from_where_the_command_was_given(raced, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "python").symlink_to(sys.executable)
+    monkeypatch.chdir(tmp_path.parent)
+    monkeypatch.setattr(
+        speedrun, "of_varbench", lambda recipe, dataset, *, runs: Models("varbench", 1, (0.9, 0.9), 1.0)
+    )
+    assert raced(0.8, "--python", f"{tmp_path.name}/python")[0] == 0
 
 
 def test_both_sides_are_in_the_table() -> None:

@@ -90,7 +90,7 @@ class _Report:
 
     def measure(self) -> None:
         """Measure what the machine can do; the best that it ever showed is what all rows are held against."""
-        self.limits = best(best(self.before.limits or {}, self.limits), ceilings(self.platform))
+        self.limits = best(self.before.limits, self.limits, ceilings(self.platform))
 
     def rows(self) -> list[Row]:
         """The races of training, those of before that were not repeated among them."""
@@ -118,7 +118,8 @@ class _Report:
             race = f"{row.task}, {counted(row.runs)}"
             others = [r for other in rows if other.task == row.task and other is not row for r in other.results]
             found += [f"{race}: {ARMS[r.arm].label} failed: {r.failed}" for r in row.results if r.failed]
-            found += [f"{race}: {sentence}" for sentence in parity(row.results, others=others)]
+            different = parity(row.results, others=others, alone=TASKS[row.task].spread)
+            found += [f"{race}: {sentence}" for sentence in different]
         return found + wrong_numbers(self.all_analysis())
 
     def write(self) -> None:
@@ -129,7 +130,7 @@ class _Report:
             self._old_analysis(),
             None if self.beside else self.before.beside,
         )
-        self.about["kept"] = {name: (self.before.dates or {})[name] for name in kept}
+        self.about["kept"] = {name: self.before.dates[name] for name in kept}
         write(
             rows,
             self.limits,
@@ -166,7 +167,7 @@ def _races(given: argparse.Namespace, report: _Report, check: Callable[[], None]
     def late(what: str) -> bool:
         if time.monotonic() - started < 60 * given.minutes:
             return False
-        if what not in (report.before.dates or {}):
+        if what not in report.before.dates:
             report.left_out.append(f"{what}.")
         return True
 

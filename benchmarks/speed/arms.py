@@ -83,63 +83,35 @@ class Arm:
 
 TORCH, JAX = "benchmarks.speed.torch_arms", "benchmarks.speed.jax_arms"
 
+
+def _per_core(label: str, make: str, *, one_by_one: bool = True, least_runs: int = 2, **more: bool) -> Arm:
+    """An arm with a process per core of a CPU."""
+    return Arm(label, make, one_by_one=one_by_one, process_per_core=True, least_runs=least_runs, gpu=False, **more)
+
+
 ARMS = {
     "torch": Arm("PyTorch, one run after another", f"{TORCH}:loop", one_by_one=True),
     "torch-compile": Arm("PyTorch, torch.compile", f"{TORCH}:compiled", one_by_one=True),
     "torch-channels-last": Arm(
         "PyTorch, channels last", f"{TORCH}:channels_last", one_by_one=True, conv_only=True, images=True
     ),
-    "torch-processes": Arm(
-        "PyTorch, a process per core", f"{TORCH}:loop", one_by_one=True, process_per_core=True, least_runs=2, gpu=False
+    "torch-processes": _per_core("PyTorch, a process per core", f"{TORCH}:loop"),
+    "torch-compile-processes": _per_core(
+        "PyTorch, torch.compile, a process per core", f"{TORCH}:compiled", conv_only=True
     ),
-    "torch-compile-processes": Arm(
-        "PyTorch, torch.compile, a process per core",
-        f"{TORCH}:compiled",
-        one_by_one=True,
-        process_per_core=True,
-        least_runs=2,
-        conv_only=True,
-        gpu=False,
-    ),
-    "torch-channels-last-processes": Arm(
-        "PyTorch, channels last, a process per core",
-        f"{TORCH}:channels_last",
-        one_by_one=True,
-        process_per_core=True,
-        least_runs=2,
-        conv_only=True,
-        images=True,
-        gpu=False,
+    "torch-channels-last-processes": _per_core(
+        "PyTorch, channels last, a process per core", f"{TORCH}:channels_last", conv_only=True, images=True
     ),
     "torch-func": Arm("PyTorch, torch.func vmap", f"{TORCH}:stacked", least_runs=8),
     "jax": Arm("plain JAX, one run after another", f"{JAX}:loop", one_by_one=True, most_conv_runs=64),
     "jax-step": Arm("plain JAX, a compiled step in a loop", f"{JAX}:stepped", one_by_one=True),
-    "jax-processes": Arm(
-        "plain JAX, a process per core",
-        f"{JAX}:loop",
-        one_by_one=True,
-        process_per_core=True,
-        least_runs=2,
-        dense_only=True,
-        gpu=False,
-    ),
-    "jax-step-processes": Arm(
-        "plain JAX, a step in a loop, a process per core",
-        f"{JAX}:stepped",
-        one_by_one=True,
-        process_per_core=True,
-        least_runs=2,
-        conv_only=True,
-        gpu=False,
+    "jax-processes": _per_core("plain JAX, a process per core", f"{JAX}:loop", dense_only=True),
+    "jax-step-processes": _per_core(
+        "plain JAX, a step in a loop, a process per core", f"{JAX}:stepped", conv_only=True
     ),
     "jax-vmap": Arm("plain JAX, jit(vmap)", f"{JAX}:vmapped", least_runs=8, most_conv_runs=8),
-    "jax-vmap-processes": Arm(
-        "plain JAX, jit(vmap), a process per core",
-        f"{JAX}:vmapped",
-        process_per_core=True,
-        least_runs=8,
-        dense_only=True,
-        gpu=False,
+    "jax-vmap-processes": _per_core(
+        "plain JAX, jit(vmap), a process per core", f"{JAX}:vmapped", one_by_one=False, least_runs=8, dense_only=True
     ),
     "varbench-wide": Arm("varbench, all runs in one program", f"{JAX}:wide", peer=False, least_runs=1024),
     "varbench": Arm("varbench", f"{JAX}:varbench", peer=False),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,8 @@ class Earlier:
     rows: tuple[Row, ...] = ()
     analysis: tuple[AnalysisRow, ...] = ()
     beside: dict[str, Any] | None = None
-    dates: dict[str, str] | None = None
-    limits: dict[str, float] | None = None
+    dates: dict[str, str] = field(default_factory=dict)
+    limits: dict[str, float] = field(default_factory=dict)
 
 
 def earlier(folder: Path, *, about: dict[str, Any]) -> Earlier:

@@ -144,16 +144,11 @@ def wide(job: Job) -> Callable[[], list[Trained]]:
 
 
 def _engine(job: Job, strategy_of: Callable[[Any, Any], Any]) -> Callable[[], list[Trained]]:
-    from varbench.training.design import together
-    from varbench.training.devices import prepare
-    from varbench.training.engine import Engine
+    from benchmarks.speed.population import population
 
-    prepare()
     task = Task(**{k: tuple(v) if isinstance(v, list) else v for k, v in job.task.items()})
     dataset = task.dataset()
-    engine = Engine(task.recipe, dataset, strategy_of(task.recipe, dataset))
-    blocks = list(enumerate(engine.blocks_of(together(job.runs, sources=task.recipe.active_sources()).levels)))
-    engine = engine.on_devices(len(blocks))
+    engine, blocks = population(task.recipe, dataset, job.runs, strategy_of=strategy_of)
 
     def train() -> list[Trained]:
         told = []

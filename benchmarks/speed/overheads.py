@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -198,13 +198,15 @@ def _run(study: str, budget: str, started: float) -> dict[str, Any]:
         request = Request(studies([study]), budget, None, None, {})
         jobs = execution.jobs_of(request)
     # Put into the classes, so that what is timed is the code that every user runs.
-    for owner, name, part in ((Engine, "train", "training"), (execution, "ready_in_turn", WAITING)):
-        setattr(owner, name, clock.stepped(part, getattr(owner, name)))
-    setattr(Engine, "_train_block", clock.block(Engine._train_block))  # noqa: B010
-    for name in ("create", "commit", "publish"):
-        setattr(PopulationStore, name, clock.aside("store", getattr(PopulationStore, name)))
-    for owner, name, part in ((Workers, "wait", WAITING), (execution, "_train", "the rest of the run")):
-        setattr(owner, name, clock.timed(part, getattr(owner, name)))
+    for owner, name, timed in (
+        (Engine, "train", partial(clock.stepped, "training")),
+        (Engine, "_train_block", clock.block),
+        (execution, "ready_in_turn", partial(clock.stepped, WAITING)),
+        (Workers, "wait", partial(clock.timed, WAITING)),
+        (execution, "_train", partial(clock.timed, "the rest of the run")),
+        *((PopulationStore, name, partial(clock.aside, "store")) for name in ("create", "commit", "publish")),
+    ):
+        setattr(owner, name, timed(getattr(owner, name)))
     execution._populations_at_once = lambda: 1
     told = [0.0]
     with tempfile.TemporaryDirectory() as folder, shown(quiet=False) as show:
@@ -259,23 +261,18 @@ def _curves_and_probe(job: Any, *, rounds: int = 3) -> dict[str, Any]:
 
 def _memory(runs: int) -> dict[str, Any]:
     """Peak memory of training and storing so many runs, and of the main measures on what was stored."""
+    from benchmarks.speed.population import population
     from benchmarks.speed.tasks import TASKS
     from varbench.analysis.catalogue import estimates
     from varbench.analysis.population import PopulationArrays
     from varbench.store import Plan, PopulationStore
-    from varbench.training.design import together
-    from varbench.training.devices import prepare
-    from varbench.training.engine import Engine, strategy_for
 
-    prepare()
     task = TASKS["mlp-32"]
     recipe, dataset = task.recipe.replace(steps=MEMORY_STEPS), task.dataset()
-    levels = together(runs, sources=recipe.active_sources()).levels
-    engine = Engine(recipe, dataset, strategy_for(recipe, dataset))
-    engine = engine.on_devices(len(engine.blocks_of(levels)))
+    engine, blocks = population(recipe, dataset, runs)
     plan = Plan(
         manifest={},
-        levels=levels,
+        levels=tuple(levels for _, members in blocks for levels in members),
         width=engine.strategy.width,
         labels=dataset.y_test,
         classes=dataset.classes,
@@ -289,8 +286,8 @@ def _memory(runs: int) -> dict[str, Any]:
         store.publish()
         trained, arrays = _peak(), store.read()
         stored = sum(array.nbytes for array in arrays.values())
-        population = PopulationArrays(labels=dataset.y_test, logits=arrays["logits"])
-        estimates(population, names=["accuracy", "disagreement", "loss"], key=0)
+        measured = PopulationArrays(labels=dataset.y_test, logits=arrays["logits"])
+        estimates(measured, names=["accuracy", "disagreement", "loss"], key=0)
     return {"training": trained, "analysis": _peak(), "stored": stored}
 
 

@@ -8,9 +8,8 @@ import numpy as np
 
 from benchmarks.speed.result import Result
 
-ACCURACY, ALONE_ACCURACY = 0.03, 0.15
-"""Mean accuracies of two arms may differ by this much besides three standard errors; standard deviation that is assumed
-for one run alone, where no other race of its task tells it: over the runs of cnn and resnet it is .1 to .2."""
+ACCURACY = 0.03
+"""Mean accuracies of two arms may differ by this much besides three standard errors."""
 DISTANCE = 0.03
 """Mean distances from the initialization may differ by this fraction besides three standard errors."""
 LEAST_SPREAD, ALONE = 0.05, 0.12
@@ -18,12 +17,12 @@ LEAST_SPREAD, ALONE = 0.05, 0.12
 one run alone: over the runs of the perceptrons it is 1 to 3 %, of the convolutional networks 4 to 11 %."""
 
 
-def parity(results: Sequence[Result], *, others: Sequence[Result] = ()) -> list[str]:
+def parity(results: Sequence[Result], *, others: Sequence[Result] = (), alone: float = 0.01) -> list[str]:
     """Sentences on arms that trained otherwise than varbench, which is compared by two means over the runs.
 
     The test accuracy. It may differ by `ACCURACY` and three standard errors, from the standard deviation of the runs
     of the arm or of varbench, whichever is larger, each from the race in which it trained the most runs, or
-    `ALONE_ACCURACY` where that is one. Near chance it tells little.
+    `alone` where that is one. Near chance it tells little.
 
     The distance from the initialization, ‖w_T − w_0‖₂ over all parameters. It hardly varies from run to run, says how
     far the optimizer went long before the accuracy does, and is another one with another rate or number of steps. With
@@ -34,29 +33,30 @@ def parity(results: Sequence[Result], *, others: Sequence[Result] = ()) -> list[
     Args:
         results: Of one race.
         others: Of other races of the same task.
+        alone: Standard deviation of the accuracy that is assumed for an arm that trained one run in all of them.
     """
     ours = next((r for r in results if r.arm == "varbench" and not r.failed), None)
     found = [f"varbench failed: {r.failed}" for r in results if r.arm == "varbench" and r.failed]
     for result in results:
         if ours is None or result.failed or result is ours:
             continue
-        found += _accuracy(result, ours, others) + _distance(result, ours)
+        found += _accuracy(result, ours, others, alone) + _distance(result, ours)
     return found
 
 
-def _accuracy(result: Result, ours: Result, others: Sequence[Result]) -> list[str]:
+def _accuracy(result: Result, ours: Result, others: Sequence[Result], alone: float) -> list[str]:
     gap = float(np.mean(result.accuracies) - np.mean(ours.accuracies))
-    spread = max(_spread(r, others) for r in (result, ours))
+    spread = max(_spread(r, others, alone) for r in (result, ours))
     allowed = ACCURACY + 3.0 * spread * _root(result, ours)
     if abs(gap) <= allowed:
         return []
     return [f"{result.arm} is {100 * gap:+.1f} pp off varbench in accuracy; {100 * allowed:.1f} are allowed"]
 
 
-def _spread(result: Result, others: Sequence[Result]) -> float:
+def _spread(result: Result, others: Sequence[Result], alone: float) -> float:
     same = [result, *(other for other in others if other.arm == result.arm and not other.failed)]
     largest = max(same, key=lambda r: r.trained)
-    return float(np.std(largest.accuracies, ddof=1)) if largest.trained > 1 else ALONE_ACCURACY
+    return float(np.std(largest.accuracies, ddof=1)) if largest.trained > 1 else alone
 
 
 def _distance(result: Result, ours: Result) -> list[str]:

@@ -20,13 +20,14 @@ import json
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
+from shutil import which
 from statistics import mean, stdev
 from subprocess import PIPE, STDOUT
-from typing import Any
 
 from benchmarks.speed.asked import writable
 from benchmarks.speed.children import ended, started
@@ -127,12 +128,15 @@ def _raced(given: argparse.Namespace) -> int:
         raise InputError(f"there is no {script}: give the folder of a checkout and one of its scripts")
     if given.runs < 2 or min(given.epochs) < 1:
         raise InputError("--runs: at least 2, and --epochs: at least 1 was expected")
+    python = which(given.python)
+    if python is None:
+        raise InputError(f"--python {given.python}: there is no such program")
     recipe = recipe_from_toml(given.recipe) if given.recipe else RECIPE
     dataset = load(recipe.data)
     about = machine(given.platform)
     folder = writable(given.out, given.platform)
     print(f"{given.script}: {given.runs} networks", file=sys.stderr, flush=True)
-    theirs = speedrun(script, runs=given.runs, python=given.python)
+    theirs = speedrun(script, runs=given.runs, python=os.path.abspath(python))
     ours = list[Models]()
     for epochs in sorted(set(given.epochs)):
         print(f"varbench, {epochs} epochs: {given.runs} networks", file=sys.stderr, flush=True)
@@ -160,26 +164,23 @@ def speedrun(script: Path, *, runs: int, python: str) -> Models:
         stderr=STDOUT,
         env=dict(os.environ) | {"PYTHONUNBUFFERED": "1"},
     )
-    said, found = list[str](), list[tuple[float, float]]()
+    said = deque[str](["nothing"], maxlen=1)
     try:
         assert child.stdout is not None
-        with closing(finished(_kept(child.stdout, said))) as networks:
-            for network in networks:
-                found.append(network)
-                if len(found) == runs:
-                    break
+        found = list(islice(finished(_told(child.stdout, said)), runs))
     finally:
         ended(child)
     if len(found) < runs:
-        last = said[-1] if said else "nothing"
-        raise InputError(f"{script} trained {len(found)} of {runs} networks, as its table tells; it said last: {last}")
+        raise InputError(
+            f"{script} trained {len(found)} of {runs} networks, as its table tells; it said last: {said[-1]}"
+        )
     return Models(script.name, None, tuple(accuracy for accuracy, _ in found), sum(seconds for _, seconds in found))
 
 
-def _kept(lines: Iterable[str], said: list[str]) -> Iterator[str]:
+def _told(lines: Iterable[str], said: deque[str]) -> Iterator[str]:
     for line in lines:
         if line.strip():
-            said[:] = [line.strip()]
+            said.append(line.strip())
         yield line
 
 
@@ -202,14 +203,9 @@ def finished(lines: Iterable[str]) -> Iterator[tuple[float, float]]:
 
 def of_varbench(recipe: Recipe, dataset: Dataset, *, runs: int) -> Models:
     """So many runs of a recipe, with the default strategy."""
-    from varbench.training.design import together
-    from varbench.training.devices import prepare
-    from varbench.training.engine import Engine, strategy_for
+    from benchmarks.speed.population import population
 
-    prepare()
-    engine = Engine(recipe, dataset, strategy_for(recipe, dataset))
-    blocks = list(enumerate(engine.blocks_of(together(runs, sources=recipe.active_sources()).levels)))
-    engine = engine.on_devices(len(blocks))
+    engine, blocks = population(recipe, dataset, runs)
     engine.prepare(len(blocks))
     accuracies, begun = list[float](), time.perf_counter()
     for block in engine.train(blocks):
@@ -230,7 +226,7 @@ def text(theirs: Models, ours: list[Models]) -> str:
     last = ours[-1]
     if last.accuracy >= theirs.accuracy:
         return "\n".join([*lines, f"At equal accuracy: {last.per_hour / theirs.per_hour:.2g} × the models per hour."])
-    best: Any = max(ours, key=lambda models: models.accuracy)
+    best = max(ours, key=lambda models: models.accuracy)
     return "\n".join(
         [
             *lines,

@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 from sklearn.datasets import load_digits
 
@@ -39,3 +41,14 @@ def test_rows_for_test_by_hand():
 
 def test_checksum_is_as_stated():
     assert DIGITS.load().verified
+
+
+def test_scikit_learn_is_asked_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("VARBENCH_DATA", str(tmp_path))
+    first = DIGITS.load()
+    assert [path.name for path in (tmp_path / "generated").iterdir()] == ["digits.npz"]
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    again = DIGITS.load()
+    for name in ("x_train", "y_train", "x_test", "y_test"):
+        assert getattr(again, name).dtype == getattr(first, name).dtype
+        np.testing.assert_array_equal(getattr(again, name), getattr(first, name))
