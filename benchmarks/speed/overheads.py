@@ -134,10 +134,12 @@ class Clock:
         """
 
         def call(*given: Any, **named: Any) -> Any:
-            begun, worked, beside = time.perf_counter(), time.thread_time(), self._blocks > 0
             with self.part(name):
+                begun, beside = time.perf_counter(), self._blocks > 0
+                before = time.thread_time()
                 result = function(*given, **named)
-            took, worked = time.perf_counter() - begun, time.thread_time() - worked
+                worked = time.thread_time() - before
+                took = time.perf_counter() - begun
             with self._lock:
                 self.work[name] = self.work.get(name, 0.0) + (worked if beside and self._blocks else took)
             return result
