@@ -128,6 +128,8 @@ def _cases() -> Iterator[Case]:
     small["layers"] = {"convs/0": (8, 8, 5), "convs/1": (4, 4, 6), "pooled": (6,)}
     yield built("cnn native", IMAGE, dropout=0.25, **small)
     yield built("cnn matmul bfloat16", IMAGE, convolution="matmul", dtype=jnp.bfloat16, **small)
+    wide = {"layers": {"convs/0": (8, 8, 8), "convs/1": (4, 4, 9), "pooled": (9,)}, "convolution": "winograd"}
+    yield built("cnn winograd", IMAGE, model="cnn", hidden=(8, 9), **wide)
     yield built("resnet group", IMAGE, model="resnet", hidden=(8, 16), dropout=0.25, layers=_blocks(8, (8, 8), (4, 16)))
     deeper = _blocks(8, (8, 8), (8, 8), (4, 12), (4, 12))
     yield built(

@@ -145,3 +145,21 @@ def test_the_logits_follow_from_the_last_layer_before_them(subject):
     fitted = design @ np.linalg.lstsq(design, np.asarray(logits), rcond=None)[0]
     scale = np.std(np.asarray(logits))
     np.testing.assert_allclose(fitted, logits, atol=(2e-2 if subject.case.narrow else 1e-4) * scale)
+
+
+def test_what_is_examplewise_draws_nothing_and_looks_at_no_other_example(subject):
+    """In training too: only of such a model may a batch be taken in parts."""
+    if not subject.model.examplewise:
+        return
+    params, state = subject.start()
+    assert not jax.tree.leaves(state)
+    logits, _ = subject.train(params, state, subject.x, KEY)
+    among_others, _ = subject.train(params, state, subject.x.at[3:].set(0).at[:2].set(5), OTHER)
+    np.testing.assert_allclose(logits[2], among_others[2], rtol=1e-6, atol=1e-6)
+
+
+def test_built_in_models_are_examplewise_without_dropout_and_batch_normalization():
+    built_in = [case for name, case in CASES.items() if name.split()[0] in MODELS]
+    for case in built_in:
+        assert case.make().examplewise == (not case.dropout and not case.batch_norm)
+    assert {case.make().examplewise for case in built_in} == {True, False}

@@ -147,6 +147,7 @@ def test_group_normalization_keeps_float64():
         np.testing.assert_allclose((moments**2).mean((1, 2)), 1.0, rtol=1e-13)
 
 
+@pytest.mark.parametrize("form", ["matmul", "winograd"])
 @pytest.mark.parametrize(
     "options",
     [
@@ -157,15 +158,15 @@ def test_group_normalization_keeps_float64():
     ],
     ids=lambda options: "-".join(map(str, options.values())),
 )
-def test_both_layouts_of_a_network_are_one_network(options):
+def test_both_layouts_of_a_network_are_one_network(options, form):
     """Initial weights to the bit; outputs, batch statistics, gradients and activations but for rounding.
 
     In float64, of which outputs and activations are handed out in float32.
     """
-    native, matmul = (build(Options(classes=10, convolution=form, **options)) for form in ("native", "matmul"))
-    jax.tree.map(np.testing.assert_array_equal, *(model.init(jax.random.key(0)) for model in (native, matmul)))
+    native, other = (build(Options(classes=10, convolution=name, **options)) for name in ("native", form))
+    jax.tree.map(np.testing.assert_array_equal, *(model.init(jax.random.key(0)) for model in (native, other)))
     with jax.enable_x64(True):
-        ours, theirs = (_told(model, options["shape"]) for model in (matmul, native))
+        ours, theirs = (_told(model, options["shape"]) for model in (other, native))
     assert list(ours[2]) == list(theirs[2])
     for found, expected in zip(*(map(np.asarray, jax.tree.leaves(told)) for told in (ours, theirs)), strict=True):
         assert (found.shape, found.dtype) == (expected.shape, expected.dtype)

@@ -19,6 +19,7 @@ GROUPS = {
     "mnist1d-cnn matmul": ["conv1", "conv2", "conv3"],
     "cnn native": ["conv0", "conv1"],
     "cnn matmul bfloat16": ["conv0", "conv1"],
+    "cnn winograd": ["conv0", "conv1"],
     "resnet group": ["stream0", "block0", "stream1", "block1"],
     "resnet group matmul": ["stream0", "stream1", "block0", "block1", "block2", "block3"],
     "resnet batch matmul bfloat16": ["stream0", "block0", "stream1", "block1"],

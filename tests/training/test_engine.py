@@ -14,13 +14,14 @@ import pytest
 from varbench.errors import InputError
 from varbench.keys import SOURCES
 from varbench.training import engine as engine_module
+from varbench.training import strategy as strategy_module
 from varbench.training.design import together
-from varbench.training.engine import Engine
+from varbench.training.engine import Engine, strategy_for
 from varbench.training.run import Score
 from varbench.training.strategy import Strategy
 from varbench.training.watch import Watch
 
-from .toys import BASE, levels, plain_loop, relative_distance, runs_of, train, train_blocks, vectors
+from .toys import BASE, images, levels, plain_loop, relative_distance, runs_of, train, train_blocks, vectors
 
 DATA = vectors()
 ROWS = together(12, sources=("init", "order")).levels
@@ -290,6 +291,50 @@ def test_the_width_is_rounding_and_no_more():
             np.testing.assert_allclose(one.logits, other.logits, atol=1e-4)
         moved = relative_distance(one.weights, one.initial_weights)
         assert moved > 1e-3
+
+
+@pytest.mark.parametrize("batching", ["vmap", "map"])
+def test_a_batch_in_parts_is_the_batch_but_for_rounding(batching):
+    """Loss, clipped gradient and smoothed labels are those of the whole; the curves too, scored in such parts."""
+    recipe = BASE.replace(steps=5, label_smoothing=0.1, clip=0.5)
+    whole = engine_of(recipe, batching=batching)
+    fives, twos, tens = (
+        replace(whole, strategy=replace(whole.strategy, microbatch=examples)) for examples in (5, 2, 10)
+    )
+    expected = train(whole, ROWS[:3])
+    for parts in (fives, twos):
+        for one, other in zip(expected, train(parts, ROWS[:3]), strict=True):
+            assert relative_distance(other.weights, one.weights) < 1e-5
+            np.testing.assert_allclose(other.curves, one.curves, rtol=1e-5)
+            np.testing.assert_allclose(other.logits, one.logits, atol=1e-5)
+    assert bits(train(fives, ROWS[:3])) != bits(expected), "nothing was taken in parts"
+    for one, other in zip(expected, train(tens, ROWS[:3]), strict=True):
+        assert one.weights.tobytes() == other.weights.tobytes(), "ten of ten are the whole"
+
+
+@pytest.mark.parametrize(
+    ("examples", "changes", "message"),
+    [
+        (3, {}, "strategy.microbatch = 3: a batch has 10 examples, which is no multiple"),
+        (20, {}, "strategy.microbatch = 20: a batch has 10 examples, which is no multiple"),
+        (5, {"dropout": 0.5}, "strategy.microbatch = 5: with batch normalization or dropout"),
+    ],
+)
+def test_batches_that_cannot_be_taken_in_parts_are_refused(examples, changes, message):
+    refusing = engine_of(BASE.replace(**changes))
+    refusing = replace(refusing, strategy=replace(refusing.strategy, microbatch=examples))
+    with pytest.raises(InputError, match=re.escape(message)):
+        refusing.programs  # noqa: B018
+
+
+def test_the_rule_for_images_follows_their_size_and_the_network(monkeypatch):
+    monkeypatch.setattr(strategy_module, "CPU_MICROBATCH_VALUES", 5 * 4 * 16 * 3)
+    monkeypatch.setattr(strategy_module, "CPU_FEWEST_EXAMPLES", 2)
+    recipe = BASE.replace(model="cnn", hidden=(16, 8), batch_size=8)
+    assert strategy_for(recipe, images()) == Strategy(1, "map", "winograd", microbatch=2)
+    assert strategy_for(recipe.replace(hidden=(4, 8)), images()).microbatch is None
+    assert strategy_for(recipe.replace(dropout=0.1), images()).microbatch is None
+    assert strategy_for(recipe.replace(model="mlp"), images()) == Strategy(16)
 
 
 @pytest.mark.parametrize(

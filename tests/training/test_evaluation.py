@@ -10,7 +10,7 @@ from varbench.training import evaluation
 from varbench.training.evaluation import blockwise
 
 
-def sizes_and_sums(examples, *, shape=(4,)):
+def sizes_and_sums(examples, *, shape=(4,), most=None):
     """The sizes of the blocks that are traced, and the sums of the examples found by them."""
     sizes = []
 
@@ -19,7 +19,7 @@ def sizes_and_sums(examples, *, shape=(4,)):
         return block.reshape(block.shape[0], -1).sum(1, keepdims=True)
 
     x = jnp.arange(examples * np.prod(shape), dtype=jnp.float32).reshape(examples, *shape)
-    found = blockwise(forward, x)
+    found = blockwise(forward, x, most=most)
     assert found.shape == (examples, 1)
     np.testing.assert_allclose(found[:, 0], x.reshape(examples, -1).sum(1))
     return set(sizes)
@@ -35,3 +35,8 @@ def test_blocks_are_of_equal_size_and_nothing_is_lost(examples, size, monkeypatc
 def test_large_examples_come_in_smaller_blocks(values, size, monkeypatch):
     monkeypatch.setattr(evaluation, "MOST_VALUES", values)
     assert sizes_and_sums(20, shape=(4, 3)) == {size}
+
+
+@pytest.mark.parametrize(("most", "size"), [(30, 20), (7, 7), (6, 5), (1, 1)])
+def test_a_number_of_examples_can_be_asked_for(most, size):
+    assert sizes_and_sums(20, most=most) == {size}

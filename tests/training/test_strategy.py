@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import fields
 
 import pytest
 
 from varbench.errors import InputError
-from varbench.training.strategy import GPU_BUSY_BYTES, GPU_LANE_BYTES, Strategy, default_strategy
+from varbench.training.strategy import GPU_BUSY_BYTES, GPU_LANE_BYTES, ImageWork, Strategy, default_strategy
 
 
 def test_the_rule_sees_neither_runs_nor_devices():
-    assert set(inspect.signature(default_strategy).parameters) == {"parameters", "platform"}
+    assert set(inspect.signature(default_strategy).parameters) == {"parameters", "platform", "images"}
+    assert {field.name for field in fields(ImageWork)} == {"values", "batch_size", "examplewise"}
 
 
 def test_lanes_of_a_gpu_are_a_power_of_two_that_fits_the_budget_as_well_as_can_be():
@@ -44,6 +46,29 @@ def test_a_cpu_batches_only_what_is_tiny_and_trains_alone_what_is_large(paramete
 
 
 @pytest.mark.parametrize(
+    ("values", "batch_size", "examplewise", "microbatch"),
+    [
+        (16 * 32 * 32, 100, True, 20),
+        (16 * 32 * 32, 128, True, 16),
+        (16 * 28 * 28, 60, True, 30),
+        (16 * 32 * 32, 24, True, None),
+        (16 * 32 * 32, 97, True, None),
+        (64 * 32 * 32, 100, True, 10),
+        (16 * 32 * 32, 34, True, 17),
+        (16 * 8 * 8, 100, True, None),
+        (16 * 32 * 32, 100, False, None),
+    ],
+)
+def test_a_cpu_takes_images_in_parts_of_a_batch_that_stay_in_the_cache(values, batch_size, examplewise, microbatch):
+    work = ImageWork(values, batch_size, examplewise)
+    for parameters in (900, 24_000, 200_000):
+        strategy = default_strategy(parameters=parameters, platform="cpu", images=work)
+        assert strategy == Strategy(1, "map", "winograd", microbatch=microbatch)
+        elsewhere = default_strategy(parameters=parameters, platform="gpu", images=work)
+        assert elsewhere == default_strategy(parameters=parameters, platform="gpu")
+
+
+@pytest.mark.parametrize(
     ("parameters", "width"),
     [(650, 1024), (3_434, 1024), (15_210, 512), (26_122, 256), (301_066, 256), (2_000_000, 64), (10_000_000_000, 1)],
 )
@@ -62,18 +87,22 @@ def test_level_zero_of_the_width_is_the_strategys_own_and_others_are_batched():
 
 
 @pytest.mark.parametrize(
-    ("fields", "message"),
+    ("given", "message"),
     [
         ({"width": 0}, "strategy.width = 0: at least 1 was expected"),
         ({"width": 1, "batching": "scan"}, "strategy.batching = 'scan'"),
         ({"width": 1, "convolution": "fft"}, "strategy.convolution = 'fft'"),
+        ({"width": 1, "microbatch": 0}, "strategy.microbatch = 0: at least 1 was expected"),
     ],
 )
-def test_impossible_strategies_are_refused(fields, message):
+def test_impossible_strategies_are_refused(given, message):
     with pytest.raises(InputError, match=message):
-        Strategy(**fields)
+        Strategy(**given)
 
 
 def test_a_strategy_is_written_and_read_as_names_and_values():
     strategy = Strategy(width=4, chosen_by="flag")
     assert Strategy(**strategy.as_dict()) == strategy
+    assert "microbatch" not in strategy.as_dict()
+    parts = Strategy(width=4, microbatch=20)
+    assert Strategy(**parts.as_dict()) == parts

@@ -39,8 +39,10 @@ class StrategyFlags:
     """Runs side by side in one program on one device."""
     batching: Literal["vmap", "map"] | None = None
     """One batched program, or one run after the other inside the program."""
-    convolution: Literal["matmul", "native"] | None = None
+    convolution: Literal["matmul", "winograd", "native"] | None = None
     """How convolutions are computed."""
+    microbatch: int | None = None
+    """So many examples at a time go through the network in a step, and their gradients are added up."""
     probe: bool = False
     """Time a few widths first and take the fastest; what was chosen is recorded."""
 
@@ -86,7 +88,7 @@ def run(
 
     prepare()
     overrides = {k: v for k, v in dataclasses.asdict(recipe).items() if v is not None}
-    fields = ("width", "batching", "convolution")
+    fields = ("width", "batching", "convolution", "microbatch")
     fixed = {name: getattr(strategy, name) for name in fields if getattr(strategy, name) is not None}
     request = Request(
         studies_named(studies),

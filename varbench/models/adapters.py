@@ -18,7 +18,12 @@ from varbench.parameters import PermutationGroup
 from varbench.types import ActivationsFn, ApplyFn, InitFn
 
 
-def from_nnx(factory: Callable[[nnx.Rngs], nnx.Module], *, permutations: Sequence[PermutationGroup] = ()) -> Model:
+def from_nnx(
+    factory: Callable[[nnx.Rngs], nnx.Module],
+    *,
+    permutations: Sequence[PermutationGroup] = (),
+    examplewise: bool = False,
+) -> Model:
     """A model from a function that builds an NNX module, e.g. `lambda rngs: MyNet(40, 10, rngs=rngs)`.
 
     The module is called as `module(x)`; one whose `__call__` also takes `record` is asked for its activations with
@@ -29,6 +34,7 @@ def from_nnx(factory: Callable[[nnx.Rngs], nnx.Module], *, permutations: Sequenc
     Args:
         factory: Takes `nnx.Rngs`, returns the module.
         permutations: Permutation groups of the network, if known.
+        examplewise: As in `Model`.
     """
     template = nnx.eval_shape(lambda: factory(nnx.Rngs(params=0, dropout=0)))
     structure, params_template, state_template, noise_template = _split(template)
@@ -63,7 +69,7 @@ def from_nnx(factory: Callable[[nnx.Rngs], nnx.Module], *, permutations: Sequenc
         return recording.finished(module(x, record=recording))
 
     records = "record" in inspect.signature(type(template).__call__).parameters
-    return Model(init, apply, tuple(permutations), activations if records else None)
+    return Model(init, apply, tuple(permutations), activations if records else None, examplewise)
 
 
 def from_linen(module: Any, example: Any, *, permutations: Sequence[PermutationGroup] = ()) -> Model:

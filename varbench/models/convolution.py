@@ -76,6 +76,10 @@ def _shifts(x: jax.Array, axis: int, window: int, stride: int, pads: tuple[int, 
 class ChannelsFirstConv(nnx.Conv):
     """`flax.nnx.Conv` with the same parameters, for activations [C, *space, B]."""
 
+    def convolved(self, *args: Any, **kinds: Any) -> jax.Array:
+        """`convolution_by_matmul` of the same arguments, or what equals it."""
+        return convolution_by_matmul(*args, **kinds)
+
     def __call__(self, inputs: jax.Array, out_sharding: Any = None) -> jax.Array:
         """[C, *space, B] → [O, *space, B].
 
@@ -92,7 +96,7 @@ class ChannelsFirstConv(nnx.Conv):
         inputs, kernel, bias = self.promote_dtype(
             (inputs, self.kernel[...], None if self.bias is None else self.bias[...]), dtype=self.dtype
         )
-        outputs = convolution_by_matmul(
+        outputs = self.convolved(
             inputs,
             kernel,
             (strides,) * rank if isinstance(strides, int) else tuple(strides or (1,) * rank),

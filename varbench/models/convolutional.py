@@ -1,7 +1,7 @@
 """Convolutional networks: the MNIST-1D paper's CNN, a small 2-D CNN, a CIFAR-size residual network.
 
 Inside, activations are [B, *space, C] where convolutions are native and [C, *space, B] where they are matrix products
-(see `convolution`): space is the same axes in both, and `_Layout` knows the rest.
+(see `convolution` and `winograd`): space is the same axes in both, and `_Layout` knows the rest.
 """
 
 from __future__ import annotations
@@ -20,10 +20,14 @@ from varbench.models.convolution import ChannelsFirstConv, ChannelsFirstGroupNor
 from varbench.models.model import Model
 from varbench.models.options import Options
 from varbench.models.recording import Record, unrecorded
+from varbench.models.winograd import WinogradConv
 from varbench.parameters import PermutationGroup, Slot
 
 GROUPS = 4
 """Groups of the group normalization in the residual network."""
+
+CHANNELS_FIRST = {"matmul": ChannelsFirstConv, "winograd": WinogradConv}
+"""The layers of the forms whose activations are channels first."""
 
 
 class _Layout(NamedTuple):
@@ -46,8 +50,12 @@ class _Layout(NamedTuple):
 
 
 def _layout(options: Options) -> _Layout:
-    if options.convolution == "matmul":
-        made: tuple[Any, ...] = (ChannelsFirstConv, ChannelsFirstGroupNorm, partial(nnx.BatchNorm, axis=0))
+    if options.convolution in CHANNELS_FIRST:
+        made: tuple[Any, ...] = (
+            CHANNELS_FIRST[options.convolution],
+            ChannelsFirstGroupNorm,
+            partial(nnx.BatchNorm, axis=0),
+        )
         return _Layout(*(partial(layer, dtype=options.dtype) for layer in made), swap=swapped)
     made = (nnx.Conv, nnx.GroupNorm, nnx.BatchNorm)
     return _Layout(*(partial(layer, dtype=options.dtype) for layer in made), swap=lambda x: x)
@@ -171,7 +179,9 @@ def mnist1d_cnn(options: Options) -> Model:
         )
         for i in (1, 2, 3)
     ]
-    return from_nnx(lambda rngs: _Mnist1dCnn(options, channels, length, rngs), permutations=groups)
+    return from_nnx(
+        lambda rngs: _Mnist1dCnn(options, channels, length, rngs), permutations=groups, examplewise=not options.dropout
+    )
 
 
 def cnn(options: Options) -> Model:
@@ -188,7 +198,7 @@ def cnn(options: Options) -> Model:
         groups.append(
             PermutationGroup(f"conv{i}", units, (Slot(f"convs/{i}/kernel", 3), Slot(f"convs/{i}/bias", 0), following))
         )
-    return from_nnx(lambda rngs: _Cnn(options, channels, rngs), permutations=groups)
+    return from_nnx(lambda rngs: _Cnn(options, channels, rngs), permutations=groups, examplewise=not options.dropout)
 
 
 def resnet(options: Options) -> Model:
@@ -210,7 +220,8 @@ def resnet(options: Options) -> Model:
         raise InputError(f"recipe.hidden = {list(channels)}: resnet needs a different number of channels per stage")
     blocks = options.blocks or 1
     groups = _resnet_groups(channels, blocks, batch_norm=options.norm == "batch")
-    return from_nnx(lambda rngs: _ResNet(options, channels, blocks, rngs), permutations=groups)
+    examplewise = not options.dropout and options.norm != "batch"
+    return from_nnx(lambda rngs: _ResNet(options, channels, blocks, rngs), permutations=groups, examplewise=examplewise)
 
 
 def _resnet_groups(channels: tuple[int, ...], blocks: int, *, batch_norm: bool) -> list[PermutationGroup]:

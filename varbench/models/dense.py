@@ -52,7 +52,7 @@ class _Mnist1dMlp(nnx.Module):
 def logistic(options: Options) -> Model:
     """Multinomial logistic regression: one linear layer, a convex problem."""
     options.refuse("hidden", "blocks", "norm", "dropout")
-    return from_nnx(lambda rngs: _Logistic(options, rngs))
+    return from_nnx(lambda rngs: _Logistic(options, rngs), examplewise=True)
 
 
 def mlp(options: Options) -> Model:
@@ -64,7 +64,7 @@ def mlp(options: Options) -> Model:
         following = f"hidden/{i + 1}" if i + 1 < len(hidden) else "readout"
         slots = (Slot(f"hidden/{i}/kernel", 1), Slot(f"hidden/{i}/bias", 0), Slot(f"{following}/kernel", 0))
         groups.append(PermutationGroup(f"hidden{i}", units, slots))
-    return from_nnx(lambda rngs: _Mlp(options, hidden, rngs), permutations=groups)
+    return from_nnx(lambda rngs: _Mlp(options, hidden, rngs), permutations=groups, examplewise=not options.dropout)
 
 
 def mnist1d_mlp(options: Options) -> Model:
@@ -84,4 +84,6 @@ def mnist1d_mlp(options: Options) -> Model:
         Slot("linear3/kernel", 0),
     )
     group = PermutationGroup("stream", units, slots)
-    return from_nnx(lambda rngs: _Mnist1dMlp(options, units, rngs), permutations=[group])
+    return from_nnx(
+        lambda rngs: _Mnist1dMlp(options, units, rngs), permutations=[group], examplewise=not options.dropout
+    )

@@ -20,9 +20,13 @@ class Model:
         activations: `activations(params, state, x) -> OrderedDict` of every layer's output [B, *space, units] in
             evaluation, float32, by name in the order in which the network computes them, the logits last under the
             name "logits"; None where the network does not tell. Ordered, because a plain dict leaves `jax.jit` sorted.
+        examplewise: Whether in training too the logits of an example depend neither on the other examples of its batch
+            nor on a draw, as they would with batch normalization and with dropout: only then may a batch be taken
+            in parts.
     """
 
     init: InitFn
     apply: ApplyFn
     permutations: tuple[PermutationGroup, ...] = ()
     activations: ActivationsFn | None = None
+    examplewise: bool = False

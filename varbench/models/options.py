@@ -21,7 +21,7 @@ class Options:
         blocks: Residual blocks per stage; None takes the default.
         norm: "group", "batch" or None for the default.
         dropout: Rate in [0, 1).
-        convolution: "native" or "matmul": how convolutions are computed, not what they compute.
+        convolution: "native", "matmul" or "winograd": how convolutions are computed, not what they compute.
         dtype: Type of the arithmetic; parameters stay float32.
     """
 

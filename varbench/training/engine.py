@@ -8,6 +8,7 @@ on one, whereas here a block's bits depend neither on the other blocks nor on th
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,19 +24,20 @@ import jax.numpy as jnp
 import numpy as np
 
 from varbench.data import Dataset
+from varbench.errors import InputError
 from varbench.keys import SOURCES
 from varbench.models import Model
 from varbench.parameters import Leaf
 from varbench.training.design import Levels
 from varbench.training.moments import snapshot_steps
-from varbench.training.networks import model_for, parameters_of
+from varbench.training.networks import model_for, network_of, parameters_of
 from varbench.training.optimizer import optimizer_of
 from varbench.training.program import CURVE_EXAMPLES
 from varbench.training.programs import Programs, shared_programs
 from varbench.training.recipe import Recipe
 from varbench.training.run import Arrays, Score
-from varbench.training.settings import Settings, form_of, settings_of
-from varbench.training.strategy import Strategy, default_strategy
+from varbench.training.settings import Form, Settings, form_of, settings_of
+from varbench.training.strategy import ImageWork, Strategy, default_strategy
 from varbench.training.watch import Listener, Told, Watch
 
 CURVE_POINTS, FEWEST_POINTS = 20, 5
@@ -72,8 +74,28 @@ def model_of(recipe: Recipe, dataset: Dataset, *, convolution: str) -> Model:
 
 def strategy_for(recipe: Recipe, dataset: Dataset) -> Strategy:
     """The default strategy of a recipe on the devices at hand."""
-    parameters = parameters_of(form_of(recipe, dataset, Strategy(1), platform=""))[-1].stop
-    return default_strategy(parameters=parameters, platform=jax.default_backend())
+    form = form_of(recipe, dataset, Strategy(1), platform="")
+    leaves = parameters_of(form)
+    images = None
+    kernels = [leaf.shape for leaf in leaves if len(leaf.shape) == 4]
+    if kernels and len(dataset.shape) == 3:
+        values = math.prod(dataset.shape[:2]) * kernels[0][-1]
+        images = ImageWork(values, recipe.batch_size, network_of(form).examplewise)
+    return default_strategy(parameters=leaves[-1].stop, platform=jax.default_backend(), images=images)
+
+
+def _refuse_parts(form: Form) -> None:
+    """Of a batch, where these are not equal or more than rounding would differ."""
+    part, whole = form.strategy.microbatch, form.recipe.batch_size
+    if part is None or part == whole:
+        return
+    if whole % part:
+        raise InputError(f"strategy.microbatch = {part}: a batch has {whole} examples, which is no multiple")
+    if not network_of(form).examplewise:
+        raise InputError(
+            f"strategy.microbatch = {part}: with batch normalization or dropout, and for a model that does not say "
+            "that it is examplewise, a batch is taken as a whole; leave the option out"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,11 +128,13 @@ class Engine:
         """What is compiled; a recipe that cannot be trained is refused here.
 
         Raises:
-            InputError: If the optimizer does not exist, its schedule does not fit, or a batch is too large.
+            InputError: If the optimizer does not exist, its schedule does not fit, a batch is too large or cannot be
+                taken in the parts that were asked for.
         """
         self.recipe.steps_per_epoch(len(self.dataset.y_train))
         optimizer_of(self.recipe, steps=self.steps)
         form = form_of(self.recipe, self.dataset, self.strategy, platform=self.at_once[0].platform)
+        _refuse_parts(form)
         return Programs(form, fresh=True) if self.fresh else shared_programs(form)
 
     @property

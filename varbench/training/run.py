@@ -116,6 +116,26 @@ def make_run(form: Form, model: Callable[[], Model], *, curve_examples: int) -> 
             targets = optax.smooth_labels(targets, smoothing)
         return optax.softmax_cross_entropy(logits, targets).mean(), state
 
+    def gradient_of(
+        params: Any, state: Any, x: jax.Array, y: jax.Array, key: jax.Array, smoothing: jax.Array
+    ) -> tuple[jax.Array, Any, Any]:
+        """Loss, state and gradient of a batch, which is taken in parts where the strategy says so."""
+        valued = jax.value_and_grad(loss_of, has_aux=True)
+        part = form.strategy.microbatch or recipe.batch_size
+        parts = recipe.batch_size // part
+        if parts == 1:
+            (value, state), gradient = valued(params, state, x, y, key, smoothing)
+            return value, state, gradient
+
+        def add(sums: Any, examples: tuple[jax.Array, jax.Array]) -> tuple[Any, None]:
+            (value, _), gradient = valued(params, state, *examples, key, smoothing)
+            return jax.tree.map(jnp.add, sums, (value, gradient)), None
+
+        nothing = jax.tree.map(jnp.zeros_like, (jnp.float32(0), params))
+        cut = x.reshape(parts, part, *x.shape[1:]), y.reshape(parts, part)
+        value, gradient = jax.tree.map(lambda total: total / parts, lax.scan(add, nothing, cut)[0])
+        return value, state, gradient
+
     def init(levels: dict[str, jax.Array]) -> tuple[Any, Any, jax.Array]:
         params, state = model().init(source_key("init", levels["init"]))
         return params, state, ravel(params)
@@ -166,7 +186,7 @@ def make_run(form: Form, model: Callable[[], Model], *, curve_examples: int) -> 
             if recipe.shift or recipe.flip:
                 x = augmented(levels["augment"], i, x, recipe=recipe)
             key = source_key("dropout", levels["dropout"], i)
-            (value, state), gradient = jax.value_and_grad(loss_of, has_aux=True)(
+            value, state, gradient = gradient_of(
                 carry.params, carry.state, x, labels[rows], key, settings.label_smoothing
             )
             updates, moments = update(gradient, carry.optimizer, carry.params)
@@ -190,7 +210,7 @@ def make_run(form: Form, model: Callable[[], Model], *, curve_examples: int) -> 
             block = standardize(block, settings.mean, settings.std)
             return model().apply(params, state, block, key, False)[0]
 
-        return blockwise(forward, x)
+        return blockwise(forward, x, most=form.strategy.microbatch)
 
     def score(params: Any, state: Any, loss: jax.Array, arrays: Arrays, settings: Settings, steps: jax.Array) -> Score:
         logits = logits_of(params, state, settings, arrays.x_test[:curve_examples])

@@ -51,7 +51,7 @@ class Form:
         classes: Number of classes.
         n_train: Examples in the training set.
         steps: Optimizer steps of a run, where the schedule depends on them; otherwise 0.
-        strategy: Width, batching and convolution form.
+        strategy: How runs are laid side by side, but not who chose it.
         platform: "cpu", "gpu" or "tpu".
     """
 
@@ -109,6 +109,6 @@ def form_of(recipe: Recipe, dataset: Dataset, strategy: Strategy, *, platform: s
         dataset.classes,
         n_train,
         0 if plain else recipe.total_steps(n_train),
-        Strategy(strategy.width, strategy.batching, strategy.convolution),
+        replace(strategy, chosen_by="rule"),
         platform,
     )

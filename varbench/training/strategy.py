@@ -21,25 +21,31 @@ class Strategy:
         width: Runs side by side in one program on one device.
         batching: "vmap": as one batched program, in which a lane without a run costs as much as one with a run; "map":
             one after the other inside the program.
-        convolution: "matmul" (slices and one matrix product) or "native".
+        convolution: "matmul" (slices and one matrix product), "winograd" (fewer multiplications where the windows are
+            3 × 3) or "native".
+        microbatch: A step takes so many examples through the network at a time and adds up their gradients; None: all
+            of its batch.
         chosen_by: "rule", "flag" or "probe".
     """
 
     width: int
     batching: Literal["vmap", "map"] = "vmap"
-    convolution: Literal["matmul", "native"] = "matmul"
+    convolution: Literal["matmul", "winograd", "native"] = "matmul"
     chosen_by: Literal["rule", "flag", "probe"] = "rule"
+    microbatch: int | None = None
 
     def __post_init__(self) -> None:
         if self.width < 1:
             raise InputError(f"strategy.width = {self.width}: at least 1 was expected")
-        for name, choices in (("batching", ("vmap", "map")), ("convolution", ("matmul", "native"))):
+        if self.microbatch is not None and self.microbatch < 1:
+            raise InputError(f"strategy.microbatch = {self.microbatch}: at least 1 was expected")
+        for name, choices in (("batching", ("vmap", "map")), ("convolution", ("matmul", "winograd", "native"))):
             if getattr(self, name) not in choices:
                 raise InputError(f"strategy.{name} = {getattr(self, name)!r}: one of {choices} was expected")
 
     def as_dict(self) -> dict[str, Any]:
-        """Field names and values."""
-        return asdict(self)
+        """Field names and values, without those that are None."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     def at_width(self, level: int) -> Strategy:
         """The strategy at a level of the source `width`: 0 is its own, k is k runs in one batched program."""
@@ -56,6 +62,15 @@ CPU_ALONE_PARAMETERS = 2**17
 """From so many parameters on a block is one run: taking turns would copy its weights and moments at every call. It is
 no batch of one either: with 512 units a step under `vmap` over one lane took a fifth longer than the run's own."""
 
+CPU_MICROBATCH_VALUES = 400_000
+"""On a CPU a network of images takes so many examples at a time that their activations after its first convolution are
+about so many values: patches, transforms and gradients of all layers are then some ten times that and stay in the
+cache, where with whole batches two cores that train a run each wait for the memory that they share. A step on 32 × 32
+pixels takes four fifths of the time with 20 examples of 100."""
+
+CPU_FEWEST_EXAMPLES = 8
+"""With fewer examples at a time the matrix products become too small."""
+
 GPU_LANE_BYTES = 2 * 2**30
 """What the lanes of one GPU program may touch in a step: memory is the limit."""
 
@@ -69,23 +84,52 @@ units took 0.74 µs a run with 256 and with 1,024 lanes alike; with 32 units 4,0
 1.1 s with all in one program."""
 
 
-def default_strategy(*, parameters: int, platform: str) -> Strategy:
+@dataclass(frozen=True)
+class ImageWork:
+    """What the rule has to know of a network that convolves images.
+
+    Attributes:
+        values: Activations of an example after the first convolution, at its stride of one.
+        batch_size: Examples of a step.
+        examplewise: Whether a batch may be taken in parts (see `Model`).
+    """
+
+    values: int
+    batch_size: int
+    examplewise: bool
+
+    @property
+    def microbatch(self) -> int | None:
+        """The largest of equal parts of a batch that stays in the cache, or the smallest; None: the whole."""
+        divisors = [n for n in range(CPU_FEWEST_EXAMPLES, self.batch_size) if self.batch_size % n == 0]
+        most = CPU_MICROBATCH_VALUES // self.values
+        if not self.examplewise or self.batch_size <= most or not divisors:
+            return None
+        return max((n for n in divisors if n <= most), default=divisors[0])
+
+
+def default_strategy(*, parameters: int, platform: str, images: ImageWork | None = None) -> Strategy:
     """The rule.
 
     CPU: 4 runs, one after the other; 16 in one batched program where a network has fewer than `CPU_BATCHED_PARAMETERS`,
-    and one alone from `CPU_ALONE_PARAMETERS` on.
+    and one alone from `CPU_ALONE_PARAMETERS` on. A network that convolves images is alone too, for a step takes long
+    enough and a few runs are to keep every core busy; it uses Winograd's algorithm, and takes a batch in parts that
+    stay in the cache.
     GPU and others: 1 to `GPU_LANES` with weights, gradients and two optimizer moments (16 bytes a parameter) within
     `GPU_LANE_BYTES`, batched, and up to `GPU_MOST_LANES` within `GPU_BUSY_BYTES`. Convolutions are matrix products
-    everywhere: a GPU takes 1.8 times as long for the native form under `vmap`.
+    there: a GPU takes 1.8 times as long for the native form under `vmap`.
 
     Args:
         parameters: Parameters of one model.
         platform: "cpu", "gpu" or "tpu".
+        images: What a network does that convolves images; None for the others.
     """
     if platform == "cpu":
+        if images:
+            return Strategy(1, "map", "winograd", microbatch=images.microbatch)
         if parameters < CPU_BATCHED_PARAMETERS:
-            return Strategy(width=16)
-        return Strategy(width=4 if parameters < CPU_ALONE_PARAMETERS else 1, batching="map")
+            return Strategy(16)
+        return Strategy(4 if parameters < CPU_ALONE_PARAMETERS else 1, "map")
     each = 16 * max(parameters, 1)
     lanes = max(min(GPU_LANES, GPU_LANE_BYTES // each), min(GPU_MOST_LANES, GPU_BUSY_BYTES // each))
     return Strategy(width=_power(max(1, lanes)))

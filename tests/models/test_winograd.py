@@ -1,0 +1,154 @@
+"""Winograd's form of a convolution against XLA's own: values, gradients and second derivatives in double precision."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jax import lax
+
+from varbench.models.convolution import ChannelsFirstConv, convolution_by_matmul
+from varbench.models.winograd import (
+    FEWEST_CHANNELS,
+    OF_INPUTS,
+    OF_KERNEL,
+    TO_OUTPUTS,
+    WinogradConv,
+    convolution_by_winograd,
+    tiled_convolution,
+)
+
+from .conftest import QUICK
+
+FEW = FEWEST_CHANNELS
+
+
+def native(x, kernel):
+    return lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("CHWN", "HWIO", "CHWN"))
+
+
+def drawn(*shapes, seed=0, dtype=None):
+    generator = np.random.default_rng(seed)
+    return tuple(jnp.asarray(generator.normal(size=shape), dtype) for shape in shapes)
+
+
+def test_the_transforms_convolve_a_line():
+    """F(4, 3): four outputs of six inputs and three weights by six products, in exact arithmetic of small integers."""
+    of_inputs, of_kernel, to_outputs = (np.array(matrix) for matrix in (OF_INPUTS, OF_KERNEL, TO_OUTPUTS))
+    line, window = np.array([3.0, -1, 4, 1, -5, 9]), np.array([24.0, -48, 72])
+    products = (of_inputs @ line) * (of_kernel @ window)
+    assert products.shape == (6,)
+    np.testing.assert_allclose(to_outputs @ products, np.correlate(line, window), rtol=1e-14)
+
+
+@settings(max_examples=10)
+@given(st.tuples(*[st.integers(1, 3)] * 5), st.integers(0, 2**16))
+def test_it_is_the_native_form_with_its_gradients(sizes, seed):
+    height, width, batch, channels, features = sizes
+    shapes = (channels, 4 * height, 4 * width, batch), (3, 3, channels, features)
+    with jax.enable_x64(True):
+        x, kernel, cotangent = drawn(*shapes, (features, *shapes[0][1:]), seed=seed)
+
+        def with_gradients(x, kernel):
+            values = []
+            for form in (native, tiled_convolution):
+                output, pull_back = jax.vjp(form, x, kernel)
+                values.append((output, *pull_back(cotangent)))
+            return values
+
+        expected, found = jax.jit(with_gradients, compiler_options=QUICK)(x, kernel)
+        assert found[0].dtype == jnp.float64
+        for ours, theirs in zip(found, expected, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-10)
+
+
+def test_products_of_the_hessian_are_those_of_the_native_form():
+    """Forward over reverse, as the curvature probes take them; and batched, as runs are."""
+    with jax.enable_x64(True):
+        x, *kernels = drawn((2, 8, 4, 3), *[(3, 3, 2, 2)] * 4)
+
+        def product(form):
+            def loss(kernel):
+                return (jnp.tanh(form(jnp.tanh(form(x, kernel)), kernel)) ** 2).sum()
+
+            return lambda kernel, along: jax.jvp(jax.grad(loss), (kernel,), (along,))[1]
+
+        at, along = jnp.stack(kernels[:2]), jnp.stack(kernels[2:])
+        found, expected = (jax.jit(jax.vmap(product(form)))(at, along) for form in (tiled_convolution, native))
+        assert np.abs(expected).min() > 1e-6
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_rounding_is_some_ten_times_as_coarse_and_no_more():
+    x, kernel = (np.asarray(value, np.float32) for value in drawn((16, 32, 32, 4), (3, 3, 16, 16)))
+    with jax.enable_x64(True):
+        exact = np.asarray(native(jnp.asarray(x, jnp.float64), jnp.asarray(kernel, jnp.float64)))
+    assert exact.dtype == np.float64
+    coarse, fine = (
+        np.sqrt(np.mean((np.asarray(form(jnp.asarray(x), jnp.asarray(kernel), (1, 1), "SAME")) - exact) ** 2))
+        for form in (convolution_by_winograd, convolution_by_matmul)
+    )
+    assert 2 * fine < coarse < 20 * fine
+    assert coarse < 5e-6 * np.std(exact)
+
+
+@pytest.mark.parametrize(
+    ("given", "pays"),
+    [
+        ({}, True),
+        ({"padding": [(1, 1), (1, 1)]}, True),
+        ({"shape": (FEW, 7, 8, 2)}, True),
+        ({"dtype": jnp.float64}, True),
+        ({"padding": "VALID"}, False),
+        ({"padding": [(0, 2), (1, 1)]}, False),
+        ({"strides": (2, 2)}, False),
+        ({"shape": (FEW - 1, 8, 8, 2), "kernel": (3, 3, FEW - 1, FEW)}, False),
+        ({"kernel": (3, 3, FEW, FEW - 1)}, False),
+        ({"kernel": (5, 3, FEW, FEW)}, False),
+        ({"kernel": (1, 1, FEW, FEW)}, False),
+        ({"shape": (FEW, 5, 8, 2)}, False),
+        ({"dtype": jnp.bfloat16}, False),
+        ({"precision": lax.Precision.HIGHEST}, False),
+        ({"shape": (FEW, 8, 2), "kernel": (3, FEW, FEW), "strides": (1,)}, False),
+    ],
+    ids=str,
+)
+def test_it_is_used_where_it_pays_and_always_equals_the_matmul_form(given, pays):
+    options = {"shape": (FEW, 8, 8, 2), "kernel": (3, 3, FEW, FEW), "strides": (1, 1), "padding": "SAME", **given}
+    dtype = options.pop("dtype", jnp.float32)
+    with jax.enable_x64(dtype == jnp.float64):
+        x, kernel = (value.astype(dtype) for value in drawn(options.pop("shape"), options.pop("kernel")))
+        rest = options.pop("strides"), options.pop("padding")
+        program = str(jax.make_jaxpr(lambda x, k: convolution_by_winograd(x, k, *rest, **options))(x, kernel))
+        assert ("custom_vjp" in program) == pays
+        found, expected = (
+            form(x, kernel, *rest, **options) for form in (convolution_by_winograd, convolution_by_matmul)
+        )
+        assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
+        np.testing.assert_allclose(*(np.asarray(v, np.float64) for v in (found, expected)), rtol=1e-3, atol=1e-4)
+
+
+def test_height_and_width_need_no_multiple_of_the_tile():
+    """What is filled up with zeros is cut off again, in the gradients too."""
+    with jax.enable_x64(True):
+        x, kernel, cotangent = drawn((FEW, 7, 8, 2), (3, 3, FEW, FEW), (FEW, 7, 8, 2))
+        (found, ours), (expected, theirs) = (
+            jax.vjp(form, x, kernel) for form in (lambda x, k: convolution_by_winograd(x, k, (1, 1), "SAME"), native)
+        )
+        for one, other in zip((found, *ours(cotangent)), (expected, *theirs(cotangent)), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-10)
+
+
+def test_the_layer_is_the_matmul_layer_with_the_same_parameters():
+    layers = [kind(FEW, FEW, (3, 3), rngs=nnx.Rngs(3)) for kind in (WinogradConv, ChannelsFirstConv)]
+    for layer in layers:
+        np.testing.assert_array_equal(layer.kernel[...], layers[0].kernel[...])
+        layer.bias[...] = jnp.arange(float(FEW))
+    (x,) = drawn((FEW, 8, 8, 3), dtype=jnp.float32)
+    found, expected = (layer(x) for layer in layers)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    assert np.any(found != expected)
