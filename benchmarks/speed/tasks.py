@@ -116,6 +116,7 @@ def step_flops(task: Task) -> int:
     """Floating-point operations of the matrix products of one step of one run: forward, and back to every weight.
 
     Counted in the program of the gradient; what is elementwise is left out, and so is a gradient towards the input.
+    A convolution is counted as a direct sum, whatever algorithm computes it.
     """
     import jax
     import jax.numpy as jnp
