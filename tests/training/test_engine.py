@@ -327,6 +327,21 @@ def test_batches_that_cannot_be_taken_in_parts_are_refused(examples, changes, me
         refusing.programs  # noqa: B018
 
 
+def test_a_network_of_images_has_the_same_bits_on_any_number_of_devices():
+    """By Winograd's algorithm, a batch in parts: as the rule has it for larger images."""
+    data = images()
+    data = replace(data, x_train=data.x_train[:, :4], x_test=data.x_test[:, :4])
+    recipe = BASE.replace(model="cnn", hidden=(8, 8), batch_size=8, steps=6)
+    parts = Strategy(1, "map", "winograd", microbatch=4)
+    one, two = (Engine(recipe, data, parts, tuple(jax.local_devices()[:count])) for count in (1, 2))
+    expected = train(one, ROWS[:3])
+    assert bits(train(two, ROWS[:3])) == bits(expected)
+    assert len(set(bits(expected))) == 3
+    whole = train(Engine(recipe, data, Strategy(1, "map", "matmul")), ROWS[:1])[0]
+    assert relative_distance(expected[0].weights, whole.weights) < 1e-4
+    assert expected[0].weights.tobytes() != whole.weights.tobytes()
+
+
 def test_the_rule_for_images_follows_their_size_and_the_network(monkeypatch):
     monkeypatch.setattr(strategy_module, "CPU_MICROBATCH_VALUES", 5 * 4 * 16 * 3)
     monkeypatch.setattr(strategy_module, "CPU_FEWEST_EXAMPLES", 2)

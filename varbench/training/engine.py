@@ -20,7 +20,6 @@ from queue import SimpleQueue
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from varbench.data import Dataset
@@ -202,7 +201,9 @@ class Engine:
             InputError: If the recipe cannot be trained.
         """
         levels = self._padded((dict.fromkeys(SOURCES, 0),))
-        like = jax.eval_shape(lambda: jax.tree.map(jnp.asarray, self._host_arrays()))
+        like = jax.tree.map(
+            lambda a: jax.ShapeDtypeStruct(a.shape, jax.dtypes.canonicalize_dtype(a.dtype)), self._host_arrays()
+        )
         devices = tuple(dict.fromkeys(self._homes[:blocks]))
         self.programs.prepare(levels, like, self.settings, devices=devices, snapshots=bool(self.snapshots))
 

@@ -31,7 +31,8 @@ def fastest_strategy(recipe: Recipe, dataset: Dataset) -> Strategy:
     rule = strategy_for(recipe, dataset)
     widths = WIDTHS.get(jax.default_backend(), WIDTHS["gpu"])
     candidates = [replace(rule, width=width, batching="vmap", chosen_by="probe") for width in widths]
-    candidates.append(replace(rule, width=4, batching="map", chosen_by="probe"))
+    in_turn = rule.width if rule.batching == "map" else 4
+    candidates.append(replace(rule, width=in_turn, batching="map", chosen_by="probe"))
     return max(candidates, key=lambda strategy: _runs_per_second(Engine(short, dataset, strategy)))
 
 
