@@ -223,7 +223,9 @@ def test_env_names_versions_and_device(capsys: pytest.CaptureFixture[str]) -> No
     assert content["device"]["platform"] == "cpu"
 
 
-def test_a_recipe_with_sizes_of_its_own_is_continued_by_its_recorded_command(tmp_path: Path) -> None:
+def test_a_recipe_with_sizes_of_its_own_is_continued_by_its_recorded_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "runs with a space"
     words = [
         "run",
@@ -237,11 +239,15 @@ def test_a_recipe_with_sizes_of_its_own_is_continued_by_its_recorded_command(tmp
     ]
     (tmp_path / "r.toml").write_text('data = "digits"\nmodel = "mlp"\nsteps = 3\nbatch_size = 50\n')
     words += ["--recipe.hidden", "5", "4", "--strategy.batching", "map", "--quiet", "--out", str(out)]
-    assert main(words) == 0
+    parts = ["--strategy.microbatch", "10"]
+    assert main([*words, *parts]) == 0
     manifest = PopulationStore.open(out / "digits-mlp").manifest
     assert manifest["recipe"]["hidden"] == [5, 4]
     assert (manifest["strategy"]["batching"], manifest["strategy"]["chosen_by"]) == ("map", "flag")
-    assert main(words) == 0, "the same command again"
+    assert manifest["strategy"]["microbatch"] == 10
+    assert main([*words, *parts]) == 0, "the same command again"
+    assert main(words) == 2
+    assert "trained with another strategy (microbatch differ)" in capsys.readouterr().err
     recorded = shlex.split(json.loads((out / "study.json").read_text())["command"])
     assert main([*recorded[1:], "--quiet"]) == 0
 

@@ -51,6 +51,11 @@ def test_a_cpu_batches_only_what_is_tiny_and_trains_alone_what_is_large(paramete
         (16 * 32 * 32, 100, True, 20),
         (16 * 32 * 32, 128, True, 16),
         (16 * 28 * 28, 60, True, 30),
+        (20_000, 100, True, 20),
+        (19_000, 100, True, 20),
+        (20_001, 100, True, 10),
+        (60_000, 64, True, 8),
+        (4_000, 100, True, None),
         (16 * 32 * 32, 24, True, None),
         (16 * 32 * 32, 97, True, None),
         (64 * 32 * 32, 100, True, 10),
@@ -84,6 +89,7 @@ def test_level_zero_of_the_width_is_the_strategys_own_and_others_are_batched():
     strategy = Strategy(width=8, batching="map", convolution="native")
     assert strategy.at_width(0) == strategy
     assert strategy.at_width(3) == Strategy(width=3, batching="vmap", convolution="native")
+    assert Strategy(1, "map", "winograd", microbatch=5).at_width(2) == Strategy(2, "vmap", "winograd", microbatch=5)
 
 
 @pytest.mark.parametrize(

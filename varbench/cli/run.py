@@ -42,7 +42,7 @@ class StrategyFlags:
     convolution: Literal["matmul", "winograd", "native"] | None = None
     """How convolutions are computed."""
     microbatch: int | None = None
-    """So many examples at a time go through the network in a step, and their gradients are added up."""
+    """So many examples at a time go through the network, in steps and evaluation; a step adds up their gradients."""
     probe: bool = False
     """Time a few widths first and take the fastest; what was chosen is recorded."""
 

@@ -72,7 +72,9 @@ def from_nnx(
     return Model(init, apply, tuple(permutations), activations if records else None, examplewise)
 
 
-def from_linen(module: Any, example: Any, *, permutations: Sequence[PermutationGroup] = ()) -> Model:
+def from_linen(
+    module: Any, example: Any, *, permutations: Sequence[PermutationGroup] = (), examplewise: bool = False
+) -> Model:
     """A model from a Flax Linen module whose `__call__` takes `(x, train)` or `(x)`.
 
     Its activations are what its submodules return, by their paths, before whatever it does with them afterwards.
@@ -81,6 +83,7 @@ def from_linen(module: Any, example: Any, *, permutations: Sequence[PermutationG
         module: A `flax.linen.Module`. Dropout uses the `dropout` collection of keys.
         example: Array or `ShapeDtypeStruct` [B, *shape] from which the parameters' shapes follow.
         permutations: Permutation groups of the network, if known.
+        examplewise: As in `Model`.
     """
     extra = {"train"} & set(inspect.signature(type(module).__call__).parameters)
     dummy = jnp.zeros(example.shape, example.dtype)
@@ -111,7 +114,7 @@ def from_linen(module: Any, example: Any, *, permutations: Sequence[PermutationG
         with linen.intercept_methods(keep):
             return recording.finished(module.apply({"params": params, **state}, x, **flags(False)))
 
-    return Model(init, apply, tuple(permutations), activations)
+    return Model(init, apply, tuple(permutations), activations, examplewise)
 
 
 def from_functions(
@@ -120,9 +123,10 @@ def from_functions(
     *,
     permutations: Sequence[PermutationGroup] = (),
     activations: ActivationsFn | None = None,
+    examplewise: bool = False,
 ) -> Model:
     """A model from pure functions that already follow the contract of `Model`."""
-    return Model(init, apply, tuple(permutations), activations)
+    return Model(init, apply, tuple(permutations), activations, examplewise)
 
 
 def _split(module: nnx.Module) -> tuple[Any, Any, Any, Any]:

@@ -3,11 +3,12 @@
 Of every 6 × 6 window of the inputs, four apart, and of the kernel the 36 values of a transform are taken; products of
 these are summed over channels, which is 36 matrix products, and a third transform makes 4 × 4 outputs of them. Where
 a matrix product has as few rows as a network of this size has channels, what it costs is to read its patches: nine
-values for each of the inputs, and here two and a quarter. Rounding is some ten times as coarse as that of the direct
-sum, for the transforms multiply by up to 8.
+values for each of the inputs, and here two and a quarter. For inputs of one size rounding is some ten times as coarse
+as that of the direct sum, for the transforms multiply by up to 8; it goes by the largest value of a tile, and a value
+that is not finite spreads over the outputs of its tiles.
 
 Each transform is written out along one axis and then along the other, and the compiler is kept from making one of
-both: in one it computes every value of the first anew for all that read it, and takes three times as long about it.
+both: in one it computes every value of the first anew for all that read it.
 
 Source: Lavin and Gray 2016, arXiv 1509.09308, F(4×4, 3×3) with the points 0, ±1, ±2 and ∞.
 """
@@ -103,7 +104,8 @@ def convolution_by_winograd(
 def tiled_convolution(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
     """Convolution of stride one with a border of zeros, equal to `jax.lax.conv_general_dilated` up to rounding.
 
-    Its gradient is the same algorithm run backwards, for the one that is derived from slices takes ten times as long.
+    Its gradient is the same algorithm run backwards, for the one that is derived from slices adds up arrays full of
+    zeros. There is none in forward mode (`jax.jvp`), but of the gradient there is.
 
     Args:
         inputs: [C, H, W, B], H and W multiples of `OUTPUTS`.

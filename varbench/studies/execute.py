@@ -280,7 +280,7 @@ def _check_same_pipeline(job: Job, folder: Path) -> None:
     found["strategy"] = {k: v for k, v in found["strategy"].items() if k != "chosen_by"}
     for what, value in expected.items():
         if found[what] != value:
-            fields = [k for k in value if found[what].get(k) != value[k]]
+            fields = [k for k in {**found[what], **value} if found[what].get(k) != value.get(k)]
             raise InputError(
                 f"{folder} was trained with another {what} ({', '.join(fields)} differ): give another --out, "
                 "or ask for what it holds"

@@ -93,7 +93,7 @@ def _refuse_parts(form: Form) -> None:
     if not network_of(form).examplewise:
         raise InputError(
             f"strategy.microbatch = {part}: with batch normalization or dropout, and for a model that does not say "
-            "that it is examplewise, a batch is taken as a whole; leave the option out"
+            "that it is examplewise (see varbench.models.Model), a batch is taken as a whole; leave the option out"
         )
 
 

@@ -23,8 +23,8 @@ class Strategy:
             one after the other inside the program.
         convolution: "matmul" (slices and one matrix product), "winograd" (fewer multiplications where the windows are
             3 × 3) or "native".
-        microbatch: A step takes so many examples through the network at a time and adds up their gradients; None: all
-            of its batch.
+        microbatch: A step takes so many examples through the network at a time and adds up their gradients, and so
+            many are evaluated at a time; None: all of a batch, and as many as `evaluation` says.
         chosen_by: "rule", "flag" or "probe".
     """
 
@@ -63,10 +63,9 @@ CPU_ALONE_PARAMETERS = 2**17
 no batch of one either: with 512 units a step under `vmap` over one lane took a fifth longer than the run's own."""
 
 CPU_MICROBATCH_VALUES = 400_000
-"""On a CPU a network of images takes so many examples at a time that their activations after its first convolution are
+"""On a CPU a network of images takes so many examples at a time that their activations after a first convolution are
 about so many values: patches, transforms and gradients of all layers are then some ten times that and stay in the
-cache, where with whole batches two cores that train a run each wait for the memory that they share. A step on 32 × 32
-pixels takes four fifths of the time with 20 examples of 100."""
+cache, where with whole batches two cores that train a run each wait for the memory that they share."""
 
 CPU_FEWEST_EXAMPLES = 8
 """With fewer examples at a time the matrix products become too small."""
@@ -89,7 +88,8 @@ class ImageWork:
     """What the rule has to know of a network that convolves images.
 
     Attributes:
-        values: Activations of an example after the first convolution, at its stride of one.
+        values: Pixels of an example times the outputs of the first kernel of a convolution in the table of the
+            parameters: about the activations after one.
         batch_size: Examples of a step.
         examplewise: Whether a batch may be taken in parts (see `Model`).
     """
