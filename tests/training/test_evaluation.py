@@ -6,8 +6,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from varbench.training import evaluation
+from varbench.training import evaluation, run
+from varbench.training.engine import Engine
 from varbench.training.evaluation import blockwise
+from varbench.training.strategy import Strategy
+
+from .toys import BASE, levels, vectors
 
 
 def sizes_and_sums(examples, *, shape=(4,), most=None):
@@ -40,3 +44,17 @@ def test_large_examples_come_in_smaller_blocks(values, size, monkeypatch):
 @pytest.mark.parametrize(("most", "size"), [(30, 20), (7, 7), (6, 5), (1, 1)])
 def test_a_number_of_examples_can_be_asked_for(most, size):
     assert sizes_and_sums(20, most=most) == {size}
+
+
+def test_a_network_is_evaluated_in_the_parts_of_its_strategy(monkeypatch):
+    asked = []
+
+    def spy(forward, x, *, most):
+        asked.append(most)
+        return blockwise(forward, x, most=most)
+
+    monkeypatch.setattr(run, "blockwise", spy)
+    for strategy in (Strategy(2, microbatch=5), Strategy(2)):
+        list(Engine(BASE.replace(steps=1), vectors(), strategy, fresh=True).train([(0, (levels(),))]))
+    assert set(asked[: len(asked) // 2]) == {5}
+    assert set(asked[len(asked) // 2 :]) == {None}
