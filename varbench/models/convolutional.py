@@ -1,7 +1,7 @@
 """Convolutional networks: the MNIST-1D paper's CNN, a small 2-D CNN, a CIFAR-size residual network.
 
 Inside, activations are [B, *space, C] where convolutions are native and [C, *space, B] where they are matrix products
-(see `convolution` and `winograd`): space is the same axes in both, and `_Layout` knows the rest.
+(see `convolution` and `winograd`): space is the same axes in both, and `layout` knows the rest.
 """
 
 from __future__ import annotations
@@ -9,56 +9,21 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 from flax import nnx
 
 from varbench.errors import InputError
 from varbench.models.adapters import from_nnx
-from varbench.models.convolution import ChannelsFirstConv, ChannelsFirstGroupNorm, swapped
+from varbench.models.layout import Layout, layout_of
 from varbench.models.model import Model
 from varbench.models.options import Options
 from varbench.models.recording import Record, unrecorded
-from varbench.models.winograd import WinogradConv
 from varbench.parameters import PermutationGroup, Slot
 
 GROUPS = 4
 """Groups of the group normalization in the residual network."""
-
-CHANNELS_FIRST = {"matmul": ChannelsFirstConv, "winograd": WinogradConv}
-"""The layers of the forms whose activations are channels first."""
-
-
-class _Layout(NamedTuple):
-    """How activations lie in memory inside a network, and the layers that go with it.
-
-    Attributes:
-        conv: Makes a convolution.
-        group_norm, batch_norm: Make a normalization.
-        swap: From examples first, as data and records have them, and back.
-    """
-
-    conv: Callable[..., nnx.Conv]
-    group_norm: Callable[..., nnx.GroupNorm]
-    batch_norm: Callable[..., nnx.BatchNorm]
-    swap: Callable[[jax.Array], jax.Array]
-
-    def recorded(self, record: Record, name: str, h: jax.Array) -> jax.Array:
-        """Hand out activations, examples first."""
-        return self.swap(record(name, self.swap(h)))
-
-
-def _layout(options: Options) -> _Layout:
-    if options.convolution in CHANNELS_FIRST:
-        made: tuple[Any, ...] = (
-            CHANNELS_FIRST[options.convolution],
-            ChannelsFirstGroupNorm,
-            partial(nnx.BatchNorm, axis=0),
-        )
-        return _Layout(*(partial(layer, dtype=options.dtype) for layer in made), swap=swapped)
-    made = (nnx.Conv, nnx.GroupNorm, nnx.BatchNorm)
-    return _Layout(*(partial(layer, dtype=options.dtype) for layer in made), swap=lambda x: x)
 
 
 def average_pool(x: jax.Array, window: int) -> jax.Array:
@@ -73,7 +38,7 @@ def average_pool(x: jax.Array, window: int) -> jax.Array:
 
 class _Mnist1dCnn(nnx.Module):
     def __init__(self, options: Options, channels: int, length: int, rngs: nnx.Rngs):
-        self.layout = _layout(options)
+        self.layout = layout_of(options)
         conv = self.layout.conv
         self.conv1 = conv(1, channels, (5,), strides=2, padding=1, rngs=rngs)
         self.conv2 = conv(channels, channels, (3,), strides=2, padding=1, rngs=rngs)
@@ -90,7 +55,7 @@ class _Mnist1dCnn(nnx.Module):
 
 class _Cnn(nnx.Module):
     def __init__(self, options: Options, channels: tuple[int, ...], rngs: nnx.Rngs):
-        self.layout = _layout(options)
+        self.layout = layout_of(options)
         conv = self.layout.conv
         sizes = (options.require_image()[2], *channels)
         self.convs = nnx.List([conv(a, b, (3, 3), rngs=rngs) for a, b in itertools.pairwise(sizes)])
@@ -107,7 +72,7 @@ class _Cnn(nnx.Module):
 
 
 class _Block(nnx.Module):
-    def __init__(self, layout: _Layout, norm: Callable[..., Any], inputs: int, outputs: int, rngs: nnx.Rngs):
+    def __init__(self, layout: Layout, norm: Callable[..., Any], inputs: int, outputs: int, rngs: nnx.Rngs):
         self.layout = layout
         conv = partial(layout.conv, use_bias=False)
         stride = 1 if inputs == outputs else 2
@@ -129,7 +94,7 @@ class _Block(nnx.Module):
 
 class _ResNet(nnx.Module):
     def __init__(self, options: Options, channels: tuple[int, ...], blocks: int, rngs: nnx.Rngs):
-        self.layout = _layout(options)
+        self.layout = layout_of(options)
         norm = _norm(options, self.layout)
         self.stem = self.layout.conv(
             options.require_image()[2], channels[0], (3, 3), padding=1, use_bias=False, rngs=rngs
@@ -151,7 +116,7 @@ class _ResNet(nnx.Module):
         return self.readout(self.dropout(record("pooled", self.layout.swap(h.mean((1, 2))))))
 
 
-def _norm(options: Options, layout: _Layout) -> Callable[..., Any]:
+def _norm(options: Options, layout: Layout) -> Callable[..., Any]:
     if options.norm == "batch":
         return partial(layout.batch_norm, momentum=0.9)
     return partial(layout.group_norm, num_groups=GROUPS)
