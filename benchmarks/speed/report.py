@@ -32,8 +32,7 @@ EXPLAINED = (
     "moments, where that is more) over the time taken, evaluation and curves included; the limit is the highest rate "
     "that the machine ever showed. A convolution counts as the sum that it is, though on a CPU varbench does those of "
     "3 × 3 and stride one by Winograd's algorithm, with a quarter of the multiplications. *Fastest peer*: of the arms "
-    "in the table below. *Compile*: the preparation less one "
-    "training."
+    "in the table below. *Compile*: the preparation less one training."
 )
 
 
