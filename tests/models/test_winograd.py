@@ -31,6 +31,14 @@ def native(x, kernel):
     return lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("CHWN", "HWIO", "CHWN"))
 
 
+def assert_equal_but_for_rounding(found, expected, *, units=100):
+    """Within so many units in the last place of the largest value: 23 were seen, and a wrong index is 1e6 off."""
+    found, expected = np.asarray(found), np.asarray(expected)
+    assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
+    error = np.abs(found - expected).max() / np.abs(expected).max() / np.finfo(expected.dtype).eps
+    assert error <= units
+
+
 def drawn(*shapes, seed=0, dtype=None):
     generator = np.random.default_rng(seed)
     return tuple(jnp.asarray(generator.normal(size=shape), dtype) for shape in shapes)
@@ -39,10 +47,10 @@ def drawn(*shapes, seed=0, dtype=None):
 def test_the_transforms_convolve_a_line():
     """F(4, 3): four outputs of six inputs and three weights by six products, in exact arithmetic of small integers."""
     of_inputs, of_kernel, to_outputs = (np.array(matrix) for matrix in (OF_INPUTS, OF_KERNEL, TO_OUTPUTS))
-    line, window = np.array([3.0, -1, 4, 1, -5, 9]), np.array([24.0, -48, 72])
-    products = (of_inputs @ line) * (of_kernel @ window)
+    line, window = np.array([3.0, -1, 4, 1, -5, 9]), np.array([1.0, -2, 3])
+    products = (of_inputs @ line) * (24 * of_kernel @ window)
     assert products.shape == (6,)
-    np.testing.assert_allclose(to_outputs @ products, np.correlate(line, window), rtol=1e-14)
+    np.testing.assert_array_equal(to_outputs @ products, 24 * np.correlate(line, window))
 
 
 @settings(max_examples=10)
@@ -63,7 +71,8 @@ def test_it_is_the_native_form_with_its_gradients(sizes, seed):
         expected, found = jax.jit(with_gradients, compiler_options=QUICK)(x, kernel)
         assert found[0].dtype == jnp.float64
         for ours, theirs in zip(found, expected, strict=True):
-            np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-10)
+            # Sums of a few terms may cancel: 216 were seen.
+            assert_equal_but_for_rounding(ours, theirs, units=2_000)
 
 
 def test_products_of_the_hessian_are_those_of_the_native_form():
@@ -80,7 +89,7 @@ def test_products_of_the_hessian_are_those_of_the_native_form():
         at, along = jnp.stack(kernels[:2]), jnp.stack(kernels[2:])
         found, expected = (jax.jit(jax.vmap(product(form)))(at, along) for form in (tiled_convolution, native))
         assert np.abs(expected).min() > 1e-6
-        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+        assert_equal_but_for_rounding(found, expected)
 
 
 def test_rounding_is_some_ten_times_as_coarse_and_no_more():
@@ -128,8 +137,10 @@ def test_it_is_used_where_it_pays_and_always_equals_the_matmul_form(given, pays)
         found, expected = (
             form(x, kernel, *rest, **options) for form in (convolution_by_winograd, convolution_by_matmul)
         )
-        assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
-        np.testing.assert_allclose(*(np.asarray(v, np.float64) for v in (found, expected)), rtol=1e-3, atol=1e-4)
+        if pays:
+            assert_equal_but_for_rounding(found, expected)
+        else:
+            np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("shape", [(FEW, 7, 8, 2), (FEW, 8, 7, 2)])
@@ -141,7 +152,7 @@ def test_height_and_width_need_no_multiple_of_the_tile(shape):
             jax.vjp(form, x, kernel) for form in (lambda x, k: convolution_by_winograd(x, k, (1, 1), "SAME"), native)
         )
         for one, other in zip((found, *ours(cotangent)), (expected, *theirs(cotangent)), strict=True):
-            np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-10)
+            assert_equal_but_for_rounding(one, other)
 
 
 def test_the_layer_is_the_matmul_layer_with_the_same_parameters():
@@ -151,5 +162,5 @@ def test_the_layer_is_the_matmul_layer_with_the_same_parameters():
         layer.bias[...] = jnp.arange(float(FEW))
     (x,) = drawn((FEW, 8, 8, 3), dtype=jnp.float32)
     found, expected = (layer(x) for layer in layers)
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    assert_equal_but_for_rounding(found, expected)
     assert np.any(found != expected)

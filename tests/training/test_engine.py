@@ -324,7 +324,7 @@ def test_batches_that_cannot_be_taken_in_parts_are_refused(examples, changes, me
     refusing = engine_of(BASE.replace(**changes))
     refusing = replace(refusing, strategy=replace(refusing.strategy, microbatch=examples))
     with pytest.raises(InputError, match=re.escape(message)):
-        refusing.programs  # noqa: B018
+        list(refusing.train([(0, ROWS[:1])]))
 
 
 def test_a_network_of_images_has_the_same_bits_on_any_number_of_devices():
