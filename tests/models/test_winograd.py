@@ -71,8 +71,8 @@ def test_it_is_the_native_form_with_its_gradients(sizes, seed):
         expected, found = jax.jit(with_gradients, compiler_options=QUICK)(x, kernel)
         assert found[0].dtype == jnp.float64
         for ours, theirs in zip(found, expected, strict=True):
-            # Sums of a few terms may cancel: 216 were seen.
-            assert_equal_but_for_rounding(ours, theirs, units=2_000)
+            # Sums of few terms may cancel in some of the shapes drawn.
+            assert_equal_but_for_rounding(ours, theirs, units=1_000)
 
 
 def test_products_of_the_hessian_are_those_of_the_native_form():
@@ -89,7 +89,8 @@ def test_products_of_the_hessian_are_those_of_the_native_form():
         at, along = jnp.stack(kernels[:2]), jnp.stack(kernels[2:])
         found, expected = (jax.jit(jax.vmap(product(form)))(at, along) for form in (tiled_convolution, native))
         assert np.abs(expected).min() > 1e-6
-        assert_equal_but_for_rounding(found, expected)
+        # Two layers, derived twice: 216 were seen.
+        assert_equal_but_for_rounding(found, expected, units=1_000)
 
 
 def test_rounding_is_some_ten_times_as_coarse_and_no_more():
