@@ -305,7 +305,7 @@ def test_a_batch_in_parts_is_the_batch_but_for_rounding(batching):
     for parts in (fives, twos):
         for one, other in zip(expected, train(parts, ROWS[:3]), strict=True):
             assert relative_distance(other.weights, one.weights) < 1e-5
-            np.testing.assert_allclose(other.curves, one.curves, rtol=1e-5)
+            np.testing.assert_allclose(other.curves, one.curves, rtol=2e-6)
             np.testing.assert_allclose(other.logits, one.logits, atol=1e-5)
     assert bits(train(fives, ROWS[:3])) != bits(expected), "nothing was taken in parts"
     for one, other in zip(expected, train(tens, ROWS[:3]), strict=True):
