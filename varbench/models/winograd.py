@@ -60,7 +60,7 @@ FEWEST_CHANNELS = 8
 """With fewer channels, such as the colours of an image, the transforms take longer than what they save."""
 
 MOST_FILLED = 1.5
-"""Where height and width filled up to multiples of `OUTPUTS` make the area so many times as large, too."""
+"""More than so many times the area, once height and width are filled up to multiples of `OUTPUTS`, costs it again."""
 
 
 class WinogradConv(ChannelsFirstConv):
