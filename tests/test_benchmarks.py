@@ -22,7 +22,7 @@ from benchmarks.speed.earlier import Earlier, earlier
 from benchmarks.speed.overheads import Clock, shares
 from benchmarks.speed.parity import parity
 from benchmarks.speed.race import _fits, race
-from benchmarks.speed.report import knee, row_of, table, write
+from benchmarks.speed.report import knee, looks_of_arms, row_of, table, write
 from benchmarks.speed.result import Result
 from benchmarks.speed.tasks import TASKS, step_bytes, step_flops
 
@@ -320,3 +320,9 @@ def test_the_command_explains_itself() -> None:
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert "mlp-512" in done.stdout
+
+
+def test_no_two_arms_look_alike_in_the_figure() -> None:
+    looks = looks_of_arms()
+    assert set(looks) == set(ARMS)
+    assert len(set(looks.values())) == len(ARMS)

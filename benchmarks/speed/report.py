@@ -279,9 +279,7 @@ def _figure(rows: list[Row], path: Path) -> None:
     figure, axes = plt.subplots(
         lines, columns, figsize=(3.4 * columns, 2.9 * lines), squeeze=False, layout="constrained"
     )
-    peers = [name for name, arm in ARMS.items() if arm.peer]
-    colours = {"varbench": "black", "varbench-wide": "gray"}
-    colours |= dict(zip(peers, sns.color_palette("colorblind", len(peers)), strict=True))
+    looks = looks_of_arms()
     for axis, name in zip(axes.flat, tasks, strict=False):
         for arm in ARMS:
             points = [
@@ -295,13 +293,14 @@ def _figure(rows: list[Row], path: Path) -> None:
                 continue
             ours = not ARMS[arm].peer
             raced, rates, _ = zip(*points, strict=True)
-            style = {"color": colours[arm], "zorder": 3 if ours else 2}
-            axis.plot(raced, rates, marker="o", ms=4, lw=2.4 if ours else 1.2, label=ARMS[arm].label, **style)
+            colour, marker, line = looks[arm]
+            style = {"color": colour, "marker": marker, "ms": 4, "zorder": 3 if ours else 2}
+            axis.plot(raced, rates, ls=line, lw=2.4 if ours else 1.2, label=ARMS[arm].label, **style)
             hollow = [(n, rate) for n, rate, less in points if less]
             if hollow:
-                axis.plot(*zip(*hollow, strict=True), "o", ms=4, mfc="white", **style)
+                axis.plot(*zip(*hollow, strict=True), ls="", mfc="white", **style)
             if arm == "varbench" and len(points) > 1:
-                axis.axvline(knee(list(zip(raced, rates, strict=True))), color=colours[arm], lw=0.8, ls=":")
+                axis.axvline(knee(list(zip(raced, rates, strict=True))), color=colour, lw=0.8, ls=":")
         axis.set(xscale="log", yscale="log", title=name, xlabel="runs", ylabel="runs per second")
         ticks = sorted({row.runs for row in rows if row.task == name})
         axis.set_xticks(ticks, [f"{runs:,}" for runs in ticks])
@@ -319,6 +318,18 @@ def _figure(rows: list[Row], path: Path) -> None:
     labels = list(handles)
     figure.legend(handles.values(), labels, loc="outside lower center", ncols=min(4, len(labels)), frameon=False)
     saved(figure, path)
+
+
+def looks_of_arms() -> dict[str, tuple[Any, str, str]]:
+    """Colour, marker and line of every arm, no two alike: PyTorch is solid, plain JAX dashed, varbench black."""
+    import seaborn as sns
+
+    looks: dict[str, tuple[Any, str, str]] = {"varbench": ("black", "o", "-"), "varbench-wide": ("black", "s", "--")}
+    for library, marker, line in (("torch", "o", "-"), ("jax", "s", "--")):
+        arms = [name for name in ARMS if name.split("-")[0] == library]
+        colours = sns.color_palette("colorblind", len(arms))
+        looks |= {arm: (colour, marker, line) for arm, colour in zip(arms, colours, strict=True)}
+    return looks
 
 
 def knee(points: list[tuple[int, float]]) -> int:
