@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
 
+from varbench.models import Options, build
 from varbench.models.convolution import ChannelsFirstConv, convolution_by_matmul
 from varbench.models.winograd import (
     FEWEST_CHANNELS,
@@ -165,3 +166,13 @@ def test_the_layer_is_the_matmul_layer_with_the_same_parameters():
     found, expected = (layer(x) for layer in layers)
     assert_equal_but_for_rounding(found, expected)
     assert np.any(found != expected)
+
+
+@pytest.mark.parametrize(("form", "times"), [("winograd", 2), ("matmul", 0), ("native", 0)])
+def test_the_networks_of_that_form_use_it(form, times):
+    """In two of three convolutions: the first has three channels."""
+    model = build(Options(model="cnn", shape=(16, 16, 3), classes=5, hidden=(FEW, FEW, FEW), convolution=form))
+    params, state = jax.eval_shape(model.init, jax.random.key(0))
+    x = jax.ShapeDtypeStruct((2, 16, 16, 3), jnp.float32)
+    program = jax.make_jaxpr(lambda p, x: model.apply(p, state, x, jax.random.key(0), True)[0])(params, x)
+    assert str(program).count("name=tiled_convolution") == times
