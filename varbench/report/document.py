@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -139,6 +139,9 @@ class Document:
     def plots(self, condition: str) -> Mapping[str, Any]:
         return (self.fields.get("plots") or {}).get(condition) or {}
 
+    def rows(self, condition: str, measure: str) -> Sequence[EstimateRow]:
+        return self._by_measure.get((condition, measure), ())
+
     def row(self, condition: str, measure: str, at: float | str | None = None) -> EstimateRow | None:
         return self._by_key.get((condition, measure, at))
 
@@ -153,8 +156,8 @@ class Document:
 
     def series(self, condition: str, measure: str) -> list[tuple[float, EstimateRow]]:
         """The estimates of a measure that carry a number in `at`, by increasing `at`."""
-        rows = [r for r in self.estimates if (r.condition, r.measure) == (condition, measure)]
-        return sorted(((r.at, r) for r in rows if isinstance(r.at, int | float)), key=lambda pair: pair[0])
+        numbered = [(r.at, r) for r in self.rows(condition, measure) if isinstance(r.at, int | float)]
+        return sorted(numbered, key=lambda pair: pair[0])
 
     def measure(self, name: str) -> Measure:
         entry = (self.fields.get("measures") or {}).get(name) or {}
@@ -170,6 +173,13 @@ class Document:
     @cached_property
     def _by_key(self) -> dict[tuple[str, str, float | str | None], EstimateRow]:
         return {(row.condition, row.measure, row.at): row for row in reversed(self.estimates)}
+
+    @cached_property
+    def _by_measure(self) -> dict[tuple[str, str], list[EstimateRow]]:
+        found: dict[tuple[str, str], list[EstimateRow]] = {}
+        for row in self.estimates:
+            found.setdefault((row.condition, row.measure), []).append(row)
+        return found
 
 
 def file_stem(name: str) -> str:

@@ -146,7 +146,7 @@ def _conditions(gate: Gate, document: Document) -> Sequence[Condition]:
 
 def _absence(gate: Gate, condition: Condition, document: Document) -> str:
     """Why a condition has no such estimate."""
-    rows = [row for row in document.estimates if (row.condition, row.measure) == (condition.name, gate.measure)]
+    rows = document.rows(condition.name, gate.measure)
     nothing = next((row.quantity.reason for row in rows if row.at is None and row.quantity.value is None), "")
     if nothing:  # no position at all could be measured
         return nothing

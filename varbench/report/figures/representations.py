@@ -67,11 +67,7 @@ def _columns() -> list[str]:
 
 def _rows(document: Document, condition: Condition, name: str) -> list[EstimateRow]:
     """Trained networks layer by layer, where there is a value."""
-    return [
-        row
-        for row in document.estimates
-        if (row.condition, row.measure) == (condition.name, name) and row.at and row.quantity.value is not None
-    ]
+    return [row for row in document.rows(condition.name, name) if row.at and row.quantity.value is not None]
 
 
 def _tracks(document: Document, condition: Condition, name: str) -> Panel:

@@ -82,13 +82,8 @@ def _finding(document: Document, rows: list[EstimateRow]) -> str:
 
 
 def _rows(document: Document, condition: Condition, name: str) -> list[EstimateRow]:
-    return [
-        row
-        for row in document.estimates
-        if (row.condition, row.measure) == (condition.name, name)
-        and row.at is not None
-        and row.quantity.value is not None
-    ]
+    rows = document.rows(condition.name, name)
+    return [row for row in rows if row.at is not None and row.quantity.value is not None]
 
 
 def _share(document: Document, row: EstimateRow) -> Quantity | None:
