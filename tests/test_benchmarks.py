@@ -283,6 +283,14 @@ def test_training_is_held_to_the_bar_of_its_task_and_number_of_runs() -> None:
     assert loop not in of("mlp-32", 1_024, 2.9, "gpu")
 
 
+@pytest.mark.parametrize(("name", "words"), [("mlp-512", ""), ("cnn", ", convolutions counted as direct sums")])
+def test_a_bar_for_a_share_says_how_the_arithmetic_of_convolutions_is_counted(name: str, words: str) -> None:
+    task = TASKS[name]
+    seconds = 4 * 8 * task.steps * step_flops(task) / LIMITS["float32"]
+    row = row_of(task, 8, [result("torch", 300.0), result("varbench", seconds)], LIMITS, platform="cpu")
+    assert [bar.measured for bar in bars([row], [], None, platform="cpu") if "limit" in bar.what] == [f"25%{words}"]
+
+
 def test_batched_convolutions_of_plain_jax_are_raced_where_they_end_in_time() -> None:
     told = []
     for name, runs in (("mnist1d-cnn", 8), ("mnist1d-cnn", 64), ("cnn", 8), ("mlp-32", 64)):

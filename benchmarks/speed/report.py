@@ -30,9 +30,10 @@ EXPLAINED = (
     "*Ratio*: seconds of the fastest peer over those of varbench. "
     "*Share of the limit*: the least time that the arithmetic of the steps takes (or the traffic of weights and "
     "moments, where that is more) over the time taken, evaluation and curves included; the limit is the highest rate "
-    "that the machine ever showed. A convolution counts as the sum that it is, though on a CPU varbench does those of "
-    "3 × 3 and stride one by Winograd's algorithm, with a quarter of the multiplications. *Fastest peer*: of the arms "
-    "in the table below. *Compile*: the preparation less one training."
+    "that the machine ever showed, for what was measured earlier too. A convolution counts as the sum that it is, "
+    "though on a CPU varbench does those of 3 × 3 and stride one, with eight channels or more, by Winograd's "
+    "algorithm, with a quarter of the multiplications. Where both have one round, a ratio is that of two single times. "
+    "*Fastest peer*: of the arms in the table below. *Compile*: the preparation less one training."
 )
 
 

@@ -131,11 +131,42 @@ def test_group_normalization_is_that_of_flax_with_the_same_parameters(space, dty
     for layer in layers:
         layer.scale[...], layer.bias[...] = 1 + jnp.arange(8.0), jnp.arange(8.0) / 7
     spread = np.arange(1, 9, dtype=np.float32)
-    x = jnp.asarray(3 + np.random.default_rng(0).normal(size=(6, *space, 8)).astype(np.float32) * spread)
+    mean = 30 if dtype else 3  # in half precision squares of 900 would have a variance of noise
+    x = jnp.asarray(mean + np.random.default_rng(0).normal(size=(6, *space, 8)).astype(np.float32) * spread)
     expected, found = layers[0](x), swapped(layers[1](swapped(x)))
     assert found.dtype == expected.dtype
     tolerance = 5e-2 if dtype else 1e-5
     np.testing.assert_allclose(*(np.asarray(v, np.float32) for v in (found, expected)), rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.3, 100.3, 1000.3])
+def test_group_normalization_of_what_is_constant_is_its_bias(value):
+    """Rounding of E[x²] − E[x]² may be negative, and is multiplied by up to 1 / √ε."""
+    layer = ChannelsFirstGroupNorm(8, num_groups=4, rngs=nnx.Rngs(0))
+    layer.bias[...] = jnp.arange(8.0)
+    found = layer(jnp.full((8, 4, 3, 5), value))
+    expected = np.broadcast_to(np.arange(8.0)[:, None, None, None], found.shape)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3)
+
+
+def test_gradients_of_group_normalization_are_those_of_flax():
+    with jax.enable_x64(True):
+        kinds = (nnx.GroupNorm, ChannelsFirstGroupNorm)
+        layers = [kind(6, num_groups=3, param_dtype=jnp.float64, epsilon=0.1, rngs=nnx.Rngs(0)) for kind in kinds]
+        for layer in layers:
+            layer.scale[...], layer.bias[...] = 1 + jnp.arange(6.0), jnp.arange(6.0) / 7
+        draw = np.random.default_rng(0).normal
+        x, towards = (jnp.asarray(draw(size=(5, 4, 3, 6)) * (1 + np.arange(6.0)) + 2) for _ in range(2))
+
+        def score(layer, x, swap):
+            return (swap(layer(swap(x))) ** 2 * towards).sum()
+
+        expected, found = (
+            nnx.grad(score, argnums=(0, 1))(layer, x, swap)
+            for layer, swap in zip(layers, (lambda x: x, swapped), strict=True)
+        )
+        for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12 * np.abs(other).max())
 
 
 def test_group_normalization_keeps_float64():

@@ -63,6 +63,21 @@ def test_average_pooling_takes_means_of_windows_and_drops_what_is_left_over():
     np.testing.assert_allclose(pooled[0, :, :, 0], [[2.5, 4.5], [10.5, 12.5]])
 
 
+@pytest.mark.parametrize("window", [1, 2, 3])
+def test_average_pooling_is_a_mean_over_two_axes_and_so_is_its_gradient(window):
+    with jax.enable_x64(True):
+        x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 3 * window, 2 * window, 5)))
+
+        def by_mean(x):
+            return x.reshape(2, 3, window, 2, window, 5).mean((2, 4))
+
+        (found, back), (expected, back_of_mean) = (
+            jax.vjp(pool, x) for pool in (lambda x: average_pool(x, window), by_mean)
+        )
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-15)
+        np.testing.assert_allclose(*(pull(expected)[0] for pull in (back, back_of_mean)), rtol=1e-15)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
