@@ -139,7 +139,7 @@ def test_group_normalization_is_that_of_flax_with_the_same_parameters(space, dty
     np.testing.assert_allclose(*(np.asarray(v, np.float32) for v in (found, expected)), rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("value", [0.0, 0.3, 100.3, 1000.3])
+@pytest.mark.parametrize("value", [0.0, 0.3, 57.7, 777.7])
 def test_group_normalization_of_what_is_constant_is_its_bias(value):
     """Rounding of E[x²] − E[x]² may be negative, and is multiplied by up to 1 / √ε."""
     layer = ChannelsFirstGroupNorm(8, num_groups=4, rngs=nnx.Rngs(0))
