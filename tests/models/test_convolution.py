@@ -166,7 +166,8 @@ def test_gradients_of_group_normalization_are_those_of_flax():
             for layer, swap in zip(layers, (lambda x: x, swapped), strict=True)
         )
         for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
-            np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12 * np.abs(other).max())
+            rounding = np.finfo(np.float64).eps * np.abs(other).max()  # 1.3 of these were seen
+            np.testing.assert_allclose(one, other, rtol=0, atol=10 * rounding)
 
 
 def test_group_normalization_keeps_float64():

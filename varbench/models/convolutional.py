@@ -33,7 +33,7 @@ def average_pool(x: jax.Array, window: int) -> jax.Array:
 
     Written as a sum of slices, which becomes one loop together with what comes before it and after it. A mean over two
     axes is a call of its own on a CPU, for which what comes before it is first written to memory, and with it the
-    zeros that a rectifier compares with: a training step of a network of three pools took a sixth longer.
+    zeros that a rectifier compares with: a training step of a network with two pools took a sixth longer.
     """
     height, width = x.shape[1] // window, x.shape[2] // window
     tiles = x[:, : height * window, : width * window].reshape(x.shape[0], height, window, width, window, x.shape[3])
