@@ -178,6 +178,22 @@ def test_status_counts(rundir: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "digits-mlp: 4/6 runs" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("file", ["manifest.json", "commits/00000.json"])
+def test_status_tells_of_a_population_that_cannot_be_read_and_of_the_others(
+    rundir: Path, file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = rundir / "digits-mlp" / file
+    path.write_bytes(path.read_bytes()[:-9])
+    assert main(["status", str(rundir), "--json"]) == 0
+    rows = {row["population"]: row for row in json.loads(capsys.readouterr().out)["populations"]}
+    assert f"{path} is truncated or was edited" in rows["digits-mlp"]["unreadable"]
+    assert (rows["digits-mlp-again"]["finished"], rows["digits-mlp-again"]["unreadable"]) == (4, None)
+    assert main(["status", str(rundir)]) == 0
+    printed = capsys.readouterr().out
+    assert f"digits-mlp: {path} is truncated" in printed
+    assert "digits-mlp-again: 4/4 runs" in printed
+
+
 def test_a_diverging_recipe_is_counted_and_shown(
     tmp_path: Path, recipe_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -78,6 +78,14 @@ def test_average_pooling_is_a_mean_over_two_axes_and_so_is_its_gradient(window):
         np.testing.assert_array_equal(*(pull(expected)[0] for pull in (back, back_of_mean)))
 
 
+def test_average_pooling_in_bfloat16_rounds_once():
+    x = jax.random.normal(jax.random.key(0), (4, 9, 9, 5), jnp.bfloat16)
+    exact = np.asarray(x, np.float64).reshape(4, 3, 3, 3, 3, 5).mean((2, 4))
+    pooled = average_pool(x, 3)
+    assert pooled.dtype == jnp.bfloat16
+    np.testing.assert_array_equal(pooled, exact.astype(jnp.bfloat16))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

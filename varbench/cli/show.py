@@ -8,6 +8,8 @@ from typing import Any
 
 import tyro
 
+from varbench.errors import InputError
+
 LONG = ("source", "checksum")
 """Columns that are in the JSON alone; `varbench data` shows them too."""
 
@@ -83,29 +85,13 @@ def status(rundir: tyro.conf.Positional[Path], json: bool = False) -> int:
         rundir: A run directory.
         json: Print as JSON.
     """
-    from varbench.store import PopulationStore
     from varbench.studies.experiments import is_made
     from varbench.studies.request import broken_recipe_file, continued, read_study, request_of
 
     record = read_study(rundir)
     request = request_of(rundir)
     experiments = {e.name: is_made(rundir, e) for study in request.studies for e in request.experiments(study)}
-    rows = []
-    for name in record["populations"]:
-        if not (rundir / name / "manifest.json").exists():
-            rows.append({"population": name, "planned": None, "finished": 0, "diverged": 0, "broken_files": []})
-            continue
-        store = PopulationStore.open(rundir / name)
-        runs = [run for commit in store.commits.values() for run in commit["runs"]]
-        rows.append(
-            {
-                "population": name,
-                "planned": len(store.manifest["levels"]),
-                "finished": sum(run["status"] == "finished" for run in runs),
-                "diverged": sum(run["status"] == "diverged" for run in runs),
-                "broken_files": store.broken_files(),
-            }
-        )
+    rows = [_progress(rundir, name) for name in record["populations"]]
     broken = broken_recipe_file(rundir)
     if json:
         found = {
@@ -117,6 +103,9 @@ def status(rundir: tyro.conf.Positional[Path], json: bool = False) -> int:
         print(json_.dumps(found, indent=1))
         return 0
     for row in rows:
+        if row["unreadable"]:
+            print(f"{row['population']}: {row['unreadable']}")
+            continue
         planned = "not started" if row["planned"] is None else f"{row['finished']}/{row['planned']} runs"
         extra = f", {row['diverged']} diverged" if row["diverged"] else ""
         extra += f", {len(row['broken_files'])} files broken" if row["broken_files"] else ""
@@ -127,6 +116,28 @@ def status(rundir: tyro.conf.Positional[Path], json: bool = False) -> int:
         print(f"{name} is missing or its bytes have changed: restore it")
     print(f"continue with: {continued(record['command'], rundir)}")
     return 0
+
+
+def _progress(rundir: Path, name: str) -> dict[str, Any]:
+    """How far a population is; what cannot be read says why and keeps nobody from seeing the others."""
+    from varbench.store import PopulationStore
+
+    row: dict[str, Any] = {"population": name, "planned": None, "finished": 0, "diverged": 0}
+    row |= {"broken_files": [], "unreadable": None}
+    if not (rundir / name / "manifest.json").exists():
+        return row
+    try:
+        store = PopulationStore.open(rundir / name)
+    except InputError as error:
+        return {**row, "unreadable": str(error)}
+    runs = [run for commit in store.commits.values() for run in commit["runs"]]
+    return {
+        **row,
+        "planned": len(store.manifest["levels"]),
+        "finished": sum(run["status"] == "finished" for run in runs),
+        "diverged": sum(run["status"] == "diverged" for run in runs),
+        "broken_files": store.broken_files(),
+    }
 
 
 def _cell(value: Any) -> str:

@@ -13,6 +13,7 @@ from functools import partial, reduce
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
@@ -29,7 +30,7 @@ GROUPS = 4
 
 
 def average_pool(x: jax.Array, window: int) -> jax.Array:
-    """Means over non-overlapping windows of [., H, W, .]; rows and columns left over are dropped.
+    """Means over non-overlapping windows of [., H, W, .], summed in float32 at least; what is left over is dropped.
 
     Written as a sum of slices, which becomes one loop together with what comes before it and after it. A mean over two
     axes is a call of its own on a CPU, for which what comes before it is first written to memory, and with it the
@@ -37,8 +38,9 @@ def average_pool(x: jax.Array, window: int) -> jax.Array:
     """
     height, width = x.shape[1] // window, x.shape[2] // window
     tiles = x[:, : height * window, : width * window].reshape(x.shape[0], height, window, width, window, x.shape[3])
-    parts = (tiles[:, :, i, :, j] for i, j in np.ndindex(window, window))
-    return reduce(operator.add, parts) / window**2
+    at_least_float32 = jnp.promote_types(x.dtype, jnp.float32)
+    parts = (tiles[:, :, i, :, j].astype(at_least_float32) for i, j in np.ndindex(window, window))
+    return (reduce(operator.add, parts) / window**2).astype(x.dtype)
 
 
 class _Mnist1dCnn(nnx.Module):
