@@ -101,6 +101,29 @@ def test_a_folder_where_nobody_can_make_files(
     assert message.endswith("give another folder")
 
 
+@pytest.mark.parametrize("place", [".", "digits-mlp"])
+def test_a_report_is_not_written_among_runs(
+    rundir: Path, place: str, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = sorted(rundir.rglob("*"))
+    for words in (["report", str(rundir), "--out"], [*command, "--out", str(tmp_path / "new"), "--report"]):
+        message = refused(capsys, [*words, str(rundir / place)])
+        assert f"{rundir / place} holds runs, a report needs a folder of its own" in message
+    assert sorted(rundir.rglob("*")) == there
+    assert not (tmp_path / "new").exists()
+
+
+def test_runs_and_their_report_have_a_folder_each(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = str(tmp_path / "both")
+    assert "--out and --report are both" in refused(capsys, [*command, "--out", both, "--report", both])
+    (tmp_path / "file").touch()
+    words = [*command, "--out", both, "--report", str(tmp_path / "file")]
+    assert "is a file, a report needs a folder" in refused(capsys, words)
+    assert not (tmp_path / "both").exists()
+
+
 def test_arrays_with_a_nan_name_the_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     x = np.zeros((20, 3), np.float32)
     x[7, 2] = np.nan

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import shlex
 import signal
@@ -16,6 +17,7 @@ import xarray
 import varbench
 from varbench.cli import main
 from varbench.cli.interrupt import interruptible
+from varbench.data import load
 from varbench.store import PopulationStore
 from varbench.store.files import read_record, write_record
 
@@ -138,6 +140,16 @@ def test_verify_names_a_file_with_one_changed_byte(rundir: Path, capsys: pytest.
     assert main(["verify", str(rundir)]) == 1
     assert "weights/c.0.0" in capsys.readouterr().out
     assert main(["judge", str(rundir)]) == 2
+
+
+def test_runs_are_not_measured_on_other_data_than_they_were_trained_on(
+    rundir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed = dataclasses.replace(load("digits"), x_train=load("digits").x_train[::-1])
+    monkeypatch.setattr("varbench.studies.judge.load", lambda name: changed)
+    assert main(["report", str(rundir), "--out", str(tmp_path / "out")]) == 2
+    assert "the data set 'digits' is no longer the one that" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("edit", [lambda text: text.replace("0.01", "0.02"), lambda text: text + "# mine\n", None])

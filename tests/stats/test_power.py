@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 
 from varbench.errors import InputError
 from varbench.stats.power import (
@@ -81,9 +81,28 @@ def test_tiny_and_huge_plans():
     assert detectable_difference(1.0, 2, alpha=0.001, power=0.999, paired=True) > 100
 
 
+@pytest.mark.parametrize("paired", [True, False])
+@pytest.mark.parametrize("difference", [1e12, 1e50])
+def test_a_difference_of_any_number_of_standard_deviations_is_found_by_two_runs(difference, paired):
+    assert runs_for_difference(1.0, difference, alpha=0.05, power=0.8, paired=paired) == 2
+    assert runs_for_difference(1e-50, 1e50, alpha=0.05, power=0.8, paired=paired) == 2
+
+
+@pytest.mark.parametrize("ratio", [0.5, 1.0, 3.0])
+def test_where_scipy_has_no_noncentral_t_the_power_is_that_of_the_same_ratio_where_it_has(ratio):
+    def power(critical):
+        return paired_power(1.0, ratio * critical / np.sqrt(2), 2, alpha=2 * stats.t.sf(critical, 1))
+
+    assert np.isnan(special.nctdtr(1, ratio * 1e7, 1e7))
+    assert 0.04 < power(1e7) < 0.998
+    assert power(1e7) == pytest.approx(power(1e4), rel=1e-4)
+
+
 @pytest.mark.parametrize(
     ("call", "word"),
     [
+        (lambda: runs_for_difference(1e200, 1.0, alpha=0.05, power=0.8, paired=False), "from 1e-50 to 1e\\+50"),
+        (lambda: runs_for_difference(1.0, 1e-300, alpha=0.05, power=0.8, paired=False), "from 1e-50"),
         (lambda: runs_for_difference(0.0, 1.0, alpha=0.05, power=0.8, paired=False), "above 0"),
         (lambda: runs_for_difference(1.0, 0.0, alpha=0.05, power=0.8, paired=False), "not 0"),
         (lambda: runs_for_difference(1.0, float("nan"), alpha=0.05, power=0.8, paired=False), "not 0"),

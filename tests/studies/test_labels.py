@@ -8,7 +8,7 @@ import pytest
 
 from tests.studies.evidence import plan
 from varbench.studies.judge import _labeled
-from varbench.studies.labels import label_of
+from varbench.studies.labels import data_of, full_label_of, label_of, relabeled
 from varbench.studies.registry import studies
 from varbench.studies.request import Request
 from varbench.studies.study import BUDGETS, Verdict
@@ -24,6 +24,34 @@ def test_a_label_names_data_and_model_with_its_sizes():
     assert label_of(SMALL, SMALL.replace(lr=0.1), SMALL.replace(hidden=(8,))) == "Digits · MLP 32 and MLP 8"
     assert label_of(Recipe(data="mnist1d", model="mnist1d-mlp")) == "MNIST-1D · MLP 100-100"
     assert label_of(Recipe(data="mine.npz", model="logistic")) == "mine.npz · logistic"
+
+
+def test_a_file_is_called_by_its_name_and_variants_are_told_where_asked_for():
+    noisy = SMALL.replace(data="digits+noise:0.5")
+    assert (label_of(noisy), full_label_of(noisy)) == ("Digits · MLP 32", "Digits+noise:0.5 · MLP 32")
+    assert full_label_of(noisy, sizes=False) == "Digits+noise:0.5 · MLP"
+    own = Recipe(data="/data/a+b.npz", model="logistic")
+    assert (data_of(own), label_of(own), full_label_of(own)) == (own.data, "a+b.npz · logistic", "a+b.npz · logistic")
+
+
+def test_labels_follow_the_recipes_of_which_data_or_model_are_changed():
+    def changed(label, before, **changes):
+        return relabeled([label], [before], [before.replace(**changes)])
+
+    assert changed("Digits · MLP 32, full batches", SMALL, lr=0.5) == ["Digits · MLP 32, full batches"]
+    assert changed("Digits · MLP 32, full batches", SMALL, hidden=(8, 4)) == ["Digits · MLP 8-4, full batches"]
+    assert changed("Digits · MLP", SMALL, data="mnist1d+noise:1") == ["MNIST-1D+noise:1 · MLP"]
+    assert changed("Digits · MLP", SMALL, hidden=(8,)) == ["Digits · MLP"], "it says nothing of sizes"
+    assert changed("the small one", SMALL, data="mnist1d") == ["the small one, MNIST-1D · MLP 32"]
+
+
+def test_the_labels_of_a_study_stay_apart_when_its_recipes_become_alike():
+    request = Request(studies(("identical-pipelines",)), "standard", overrides={"data": "digits", "model": "logistic"})
+    labels = [case.label for case in request.cases(request.studies[0])]
+    assert labels[0] == "Digits · logistic, in place of MNIST-1D · MLP 100-100"
+    assert len(set(labels)) == 4
+    unchanged = Request(studies(("identical-pipelines",)), "standard", overrides={"model": "logistic"})
+    assert "MNIST-1D · logistic" in [case.label for case in unchanged.cases(unchanged.studies[0])]
 
 
 @pytest.mark.parametrize("budget", BUDGETS)

@@ -66,6 +66,13 @@ def test_no_two_runs_have_the_same_levels(design):
     ("make", "message"),
     [
         (lambda: together(0, sources=("init",)), "0 runs were asked for: at least 1 was expected"),
+        (
+            lambda: together(10**12, sources=("init",)),
+            "1,000,000,000,000 runs were asked for: a population has 1,000,000",
+        ),
+        (lambda: one_at_a_time(600_000, sources=("init", "order")), "1,199,999 runs were asked for"),
+        (lambda: crossed({"init": 2000, "order": 2000}), "4,000,000 runs were asked for"),
+        (lambda: replicated(together(4, sources=("init",)), 300_000, over=("order",)), "1,200,000 runs were asked for"),
         (lambda: together(-3, sources=("init",)), "-3 runs"),
         (lambda: together(2, sources=("seed",)), "unknown source 'seed': known are init, order"),
         (lambda: together(2, sources=("init", "init")), "a source is named twice"),

@@ -24,12 +24,14 @@ def report(rundir: tyro.conf.Positional[Path], out: Path, json: bool = False, qu
     from varbench.cli.judge import print_verdicts
     from varbench.cli.progress import shown
     from varbench.report import render
+    from varbench.report.output import check_folder
     from varbench.studies.judge import judge
 
     if rundir.is_file() and rundir.suffix in (".npz", ".csv", ".parquet"):
         raise InputError(
             f"{rundir} is a file of results, not a run directory: varbench analyze {rundir} --out {out} reports it"
         )
+    check_folder(out)
     with shown(quiet=quiet) as listen:
         document = judge(rundir, listen=listen)
     page = render(document, out)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from varbench.errors import InputError
 from varbench.training.recipe import Recipe, field_meanings, recipe_from_toml
 
 if TYPE_CHECKING:
@@ -81,11 +82,16 @@ def run(
     from varbench.cli.judge import judge
     from varbench.cli.progress import shown
     from varbench.cli.report import report as write_report
+    from varbench.report.output import check_folder
     from varbench.studies.execute import execute, expected_time, jobs_of
     from varbench.studies.registry import studies as studies_named
     from varbench.studies.request import Request, command_line
     from varbench.training.devices import prepare
 
+    if report is not None:
+        check_folder(report)
+        if report.resolve() == out.resolve():
+            raise InputError(f"--out and --report are both {out}: give the report a folder of its own")
     prepare()
     overrides = {k: v for k, v in dataclasses.asdict(recipe).items() if v is not None}
     fields = ("width", "batching", "convolution", "microbatch")

@@ -11,7 +11,24 @@ from varbench.errors import InputError
 from varbench.refusals import cause, remedy
 
 PAGE = "index.html"
+RUNS = ("study.json", "arrays.zarr")
+"""What a run directory has, or a population in it."""
+
 OWN_FILES = {"figures": (".svg", ".pdf"), "tables": (".csv", ".md", ".tex")}
+
+
+def check_folder(out: Path) -> None:
+    """Refuse what no report is written into, for callers who would work for long before they write.
+
+    Raises:
+        InputError: `out` is a file or holds runs.
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file, a report needs a folder: give another one")
+    if any((out / name).exists() for name in RUNS):
+        raise InputError(
+            f"{out} holds runs, a report needs a folder of its own: give another one, such as reports/mine"
+        )
 
 
 def write_folder(out: Path, files: Mapping[str, bytes]) -> Path:
@@ -21,10 +38,9 @@ def write_folder(out: Path, files: Mapping[str, bytes]) -> Path:
     tables of an earlier report in the same folder that are no longer part of it are removed.
 
     Raises:
-        InputError: `out` is a file or cannot be written.
+        InputError: `out` is a file, holds runs or cannot be written.
     """
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file, a report needs a folder: give another one")
+    check_folder(out)
     was_report = _is_report(out)
     try:
         for name in sorted(files, key=lambda name: (name == PAGE, name)):

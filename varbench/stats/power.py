@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,9 @@ FEWEST_RUNS = 2
 NODES = 128
 """Points at which the ratio of the two sample variances is averaged over."""
 
+SMALLEST, LARGEST = 1e-50, 1e50
+OUT_OF_RANGE = f"a plan reckons with numbers from {SMALLEST:g} to {LARGEST:g}"
+
 
 def paired_power(sd: float, difference: float, n_runs: int, *, alpha: float) -> float:
     """Chance that a two-sided paired t test finds a difference in the right direction.
@@ -30,10 +34,10 @@ def paired_power(sd: float, difference: float, n_runs: int, *, alpha: float) -> 
         n_runs: R, pairs of runs, 2 or more.
         alpha: Two-sided level.
     """
-    from scipy.special import nctdtr, stdtrit
+    from scipy.special import stdtrit
 
     shift = abs(difference) * math.sqrt(n_runs) / sd
-    return float(1.0 - nctdtr(n_runs - 1, shift, stdtrit(n_runs - 1, 1.0 - alpha / 2)))
+    return float(_beyond(stdtrit(n_runs - 1, 1.0 - alpha / 2), n_runs - 1, shift))
 
 
 def welch_power(sd: float, difference: float, n_runs: int, *, alpha: float, other_sd: float | None = None) -> float:
@@ -52,7 +56,7 @@ def welch_power(sd: float, difference: float, n_runs: int, *, alpha: float, othe
         alpha: Two-sided level.
         other_sd: σ₂, where it is not σ₁.
     """
-    from scipy.special import betaincinv, nctdtr, stdtrit
+    from scipy.special import betaincinv, stdtrit
 
     first, second = sd**2, (sd if other_sd is None else other_sd) ** 2
     each = n_runs - 1
@@ -62,7 +66,15 @@ def welch_power(sd: float, difference: float, n_runs: int, *, alpha: float, othe
     freedom = each * total**2 / (parts[0] ** 2 + parts[1] ** 2)
     stretch = np.sqrt((first + second) / (2.0 * total))
     shift = abs(difference) / math.sqrt((first + second) / n_runs)
-    return float(np.mean(1.0 - nctdtr(2 * each, shift, stdtrit(freedom, 1.0 - alpha / 2) / stretch)))
+    return float(np.mean(_beyond(stdtrit(freedom, 1.0 - alpha / 2) / stretch, 2 * each, shift)))
+
+
+def _beyond(critical: Any, freedom: int, shift: float) -> Any:
+    """P(T > critical), T noncentral t; where SciPy fails, from about 10⁶ on, by P(shift / √(χ²/ν) > critical)."""
+    from scipy.special import chdtrc, nctdtr
+
+    below = nctdtr(freedom, shift, critical)
+    return 1.0 - np.where(np.isnan(below), chdtrc(freedom, freedom * (shift / critical) ** 2), below)
 
 
 def power_of_test(
@@ -97,8 +109,7 @@ def runs_for_difference(
     """
     check_error_rates(alpha, power)
     check_sd(sd)
-    if not (math.isfinite(difference) and difference != 0):
-        raise InputError(f"The difference to detect is {difference:g}; give one that is not 0.")
+    check_difference(difference)
     average = _average_sd(sd, other_sd, paired=paired)
     guess = runs_for_difference_normal(average, difference, alpha=alpha, power=power, paired=paired)
     return smallest_runs(
@@ -139,10 +150,24 @@ def check_sd(sd: float) -> None:
     """Refuse what is no spread.
 
     Raises:
-        InputError: If the SD is not a positive number.
+        InputError: If the SD is not a positive number, or too small or too large.
     """
     if not (math.isfinite(sd) and sd > 0):
         raise InputError(f"The standard deviation over runs is {sd:g}; a plan needs one above 0.")
+    if not SMALLEST <= sd <= LARGEST:
+        raise InputError(f"The standard deviation over runs is {sd:g}; {OUT_OF_RANGE}.")
+
+
+def check_difference(difference: float) -> None:
+    """Refuse what is no difference.
+
+    Raises:
+        InputError: If the difference is 0, not finite, or too small or too large.
+    """
+    if not (math.isfinite(difference) and difference != 0):
+        raise InputError(f"The difference to detect is {difference:g}; give one that is not 0.")
+    if not SMALLEST <= abs(difference) <= LARGEST:
+        raise InputError(f"The difference to detect is {difference:g}; {OUT_OF_RANGE}.")
 
 
 def _average_sd(sd: float, other_sd: float | None, *, paired: bool) -> float:

@@ -52,7 +52,7 @@ def judge(out: Path, *, listen: Callable[[Moment], None] = lambda moment: None) 
         The content of `analysis.json`.
 
     Raises:
-        InputError: If the directory is not a run directory, is unfinished or was edited.
+        InputError: If the directory is not a run directory, is unfinished or was edited, or a data set has changed.
     """
     request = request_of(out)
     record = read_study(out)
@@ -66,6 +66,7 @@ def judge(out: Path, *, listen: Callable[[Moment], None] = lambda moment: None) 
         study.name: {e.name: read_experiment(out, e) for e in request.experiments(study)} for study in request.studies
     }
     plans = {plan.name: plan for plan in request.populations()}
+    _refuse_other_data(plans, stores)
     arrays = {name: store.read() for name, store in stores.items()}
     shared: dict[Any, TrainedNetworks] = {}
     populations = {
@@ -173,6 +174,16 @@ def population_arrays(
         snapshot_steps=arrays.get("snapshot_step"),
         networks=networks if whole else None,
     )
+
+
+def _refuse_other_data(plans: Mapping[str, PopulationPlan], stores: Mapping[str, PopulationStore]) -> None:
+    """Networks are measured on the data that they were trained on, or not at all."""
+    for name, plan in plans.items():
+        if load(plan.recipe.data).checksum() != stores[name].manifest["data"]["sha256"]:
+            raise InputError(
+                f"the data set {plan.recipe.data!r} is no longer the one that {stores[name].folder} was trained on: "
+                "restore it, or train again with another --out"
+            )
 
 
 def _networks(plan: PopulationPlan, shared: dict[Any, TrainedNetworks]) -> Networks | None:

@@ -11,6 +11,7 @@ from typing import Any
 from varbench.errors import InputError
 from varbench.store import read_record
 from varbench.store.files import sha256
+from varbench.studies.labels import full_label_of, relabeled
 from varbench.studies.study import Case, Experiment, PopulationPlan, Study
 from varbench.training.design import check_against
 from varbench.training.recipe import Recipe, recipe_from_dict
@@ -42,7 +43,7 @@ class Request:
     probe: bool = False
 
     def cases(self, study: Study) -> Sequence[Case]:
-        """The recipes of a study with the user's changes.
+        """The recipes of a study with the user's changes, which the labels tell of; no two have the same label.
 
         Raises:
             InputError: If there are changes, and the study trains no recipes.
@@ -51,8 +52,13 @@ class Request:
         if not cases and (self.recipe is not None or self.overrides):
             raise InputError(f"the study {study.name!r} trains no recipe that could be changed: run it as it is, apart")
         if self.recipe is not None:
-            cases = (Case(f"{_plain(self.recipe.data)}-{self.recipe.model}", _label(self.recipe), self.recipe),)
-        return [replace(c, recipe=c.recipe.replace(**(self.overrides or {}))) for c in cases]
+            cases = (Case(f"{_plain(self.recipe.data)}-{self.recipe.model}", full_label_of(self.recipe), self.recipe),)
+        recipes = [case.recipe.replace(**(self.overrides or {})) for case in cases]
+        labels = relabeled([case.label for case in cases], [case.recipe for case in cases], recipes)
+        return [
+            replace(case, recipe=recipe, label=label)
+            for case, recipe, label in zip(cases, recipes, labels, strict=True)
+        ]
 
     def plans(self, study: Study) -> tuple[PopulationPlan, ...]:
         """The populations of one study.
@@ -173,10 +179,6 @@ def request_of(out: Path) -> Request:
 
 def _plain(name: str) -> str:
     return Path(name).stem if "/" in name or name.endswith(".npz") else name
-
-
-def _label(recipe: Recipe) -> str:
-    return f"{_plain(recipe.data)} · {recipe.model}"
 
 
 def continued(command: str, folder: Path) -> str:

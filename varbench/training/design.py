@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +19,9 @@ Levels = dict[str, int]
 
 FEW = range(5, 16)
 """Numbers of runs that do not fill a program of the usual width, and are worth a program of another."""
+
+MOST_RUNS = 1_000_000
+"""Runs of a population at most: each has a row of levels in its manifest."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ def together(runs: int, *, sources: Sequence[str]) -> Design:
 def one_at_a_time(runs: int, *, sources: Sequence[str]) -> Design:
     """For each source in turn, `runs` runs in which it alone varies; the shared baseline (all 0) comes once."""
     _check(runs, sources)
+    _check(1 + len(sources) * (runs - 1), sources)
     rows = [_levels({})]
     rows += [_levels({source: r}) for source in sources for r in range(1, runs)]
     return Design("one at a time", tuple(sources), tuple(rows))
@@ -77,6 +82,7 @@ def crossed(counts: Mapping[str, int]) -> Design:
     """Every combination of levels, e.g. `crossed({"init": 8, "order": 8})`; the last source varies fastest."""
     for source, count in counts.items():
         _check(count, [source])
+    _check(math.prod(counts.values()), list(counts))
     grid = itertools.product(*(range(count) for count in counts.values()))
     return Design("crossed", tuple(counts), tuple(_levels(dict(zip(counts, cell, strict=True))) for cell in grid))
 
@@ -88,6 +94,7 @@ def replicated(design: Design, times: int, *, over: Sequence[str]) -> Design:
         InputError: If a source of `over` varies in the design already, or none is given.
     """
     _check(times, over)
+    _check(times * len(design), over)
     if not over or set(over) & set(design.sources):
         raise InputError(f"replicates need a source that the design does not use, but over = {list(over)}")
     rows = [
@@ -114,6 +121,7 @@ def ulp_pairs(n_bases: int, *, sources: Sequence[str], width: int) -> Design:
         InputError: If a block would cut a triple, or `ulp` or `width` is to vary by itself.
     """
     _check(n_bases, sources)
+    _check(3 * n_bases, sources)
     if {"ulp", "width"} & set(sources):
         raise InputError(f"the base runs of one-ULP pairs cannot differ in ulp or width, but sources = {list(sources)}")
     if width < 3 or width % 3:
@@ -150,6 +158,8 @@ def _levels(given: Mapping[str, int]) -> Levels:
 def _check(runs: int, sources: Sequence[str]) -> None:
     if runs < 1:
         raise InputError(f"{runs} runs were asked for: at least 1 was expected")
+    if runs > MOST_RUNS:
+        raise InputError(f"{runs:,} runs were asked for: a population has {MOST_RUNS:,} at most")
     for source in sources:
         if source not in SOURCES:
             raise InputError(f"unknown source {source!r}: known are {', '.join(SOURCES)}")
