@@ -40,11 +40,13 @@ def print_verdicts(document: dict[str, Any]) -> None:
     marks = {"supported": "[green]supported[/green]", "contradicted": "[red]contradicted[/red]"}
     console.print(f"\n[bold]{escape(document['headline'])}[/bold]", highlight=False)
     titles = {study["study"]: study.get("title") or study["study"] for study in document["studies"]}
+    labels = {row["condition"]: row["label"] for row in document["conditions"]}
     for verdict in document["verdicts"]:
         if len(titles) > 1 and verdict["condition"]:
             continue
         word = marks.get(verdict["verdict"], f"[yellow]{verdict['verdict']}[/yellow]")
-        what = verdict.get("label") or verdict["condition"] or "the claim"
+        condition = verdict["condition"]
+        what = verdict.get("label") or labels.get(condition) or condition or "the claim"
         name = titles[verdict["study"]] if len(titles) > 1 else what
         about = escape(f"{name}: {verdict['reason']}")
         console.print(f"  {word}  {about}", highlight=False)

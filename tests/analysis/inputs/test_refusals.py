@@ -100,6 +100,8 @@ OBJECTS = np.array([1] * 12, dtype=object)
             "labels[7] is 50, but no run predicts a class above 2, and none from 3 to 49 occurs: mend it, or give the",
         ),
         ("predictions", {"classes": np.array(2)}, "is 2, but there are 2 classes"),
+        ("predictions", {"classes": np.array(-5)}, "classes = -5; expected the number of classes"),
+        ("predictions", {"classes": np.array(2.5)}, "classes has shape () and type float64"),
         (
             "predictions",
             {"classes": 3, "labels": put(LABELS, 7, 3)},

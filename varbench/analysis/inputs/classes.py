@@ -42,7 +42,9 @@ def _said(raw: Raw, path: Path) -> int | None:
     given = raw.arrays.get("classes")
     if given is None:
         return None
-    if given.size == 1 and given.dtype.kind in "iu" and given.item() > 0:
+    if given.size == 1 and given.dtype.kind in "iu":
+        if given.item() < 1:
+            raise InputError(f"{path}: classes = {given.item()}; expected the number of classes, which is above 0")
         return int(given.item())
     if given.ndim != 1 or given.size < 2:
         raise InputError(
