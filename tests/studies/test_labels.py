@@ -48,7 +48,7 @@ def test_labels_follow_the_recipes_of_which_data_or_model_are_changed():
 def test_the_labels_of_a_study_stay_apart_when_its_recipes_become_alike():
     request = Request(studies(("identical-pipelines",)), "standard", overrides={"data": "digits", "model": "logistic"})
     labels = [case.label for case in request.cases(request.studies[0])]
-    assert labels[0] == "Digits · logistic, in place of MNIST-1D · MLP 100-100"
+    assert labels[0] == "Digits · logistic (in place of MNIST-1D · MLP 100-100)"
     assert len(set(labels)) == 4
     unchanged = Request(studies(("identical-pipelines",)), "standard", overrides={"model": "logistic"})
     assert "MNIST-1D · logistic" in [case.label for case in unchanged.cases(unchanged.studies[0])]

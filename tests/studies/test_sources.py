@@ -177,4 +177,4 @@ def test_it_runs_from_training_to_verdict(tmp_path) -> None:
     assert set(rows) == {"init", "order", "dropout", "data", "ulp", "width"}
     assert rows["init"] > 0
     assert [v["verdict"] for v in found["verdicts"]][-1] in ("inconclusive", "contradicted")
-    assert [chart["name"] for chart in found["charts"]][:3] == ["alone", "along-digits-mlp-32", "components"]
+    assert [chart["name"] for chart in found["charts"]][:3] == ["alone", "along-digits-mlp-8", "components"]

@@ -39,7 +39,7 @@ def relabeled(labels: Sequence[str], before: Sequence[Recipe], after: Sequence[R
     """
     new = [_relabeled(*each) for each in zip(labels, before, after, strict=True)]
     return [
-        label if label == old or new.count(label) == 1 else f"{label}, in place of {old}"
+        label if label == old or new.count(label) == 1 else f"{label} (in place of {old})"
         for label, old in zip(new, labels, strict=True)
     ]
 
