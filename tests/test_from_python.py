@@ -87,3 +87,7 @@ def test_a_folder_has_a_name(call, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="out has an empty name: give a folder"):
         call()
     assert not list(tmp_path.iterdir())
+
+
+def test_the_public_names_are_listed():
+    assert set(varbench.__all__) <= set(dir(varbench))

@@ -58,6 +58,10 @@ _HOMES = {
 __all__ = sorted([*_HOMES, "__version__"])
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})
+
+
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'varbench' has no attribute {name!r}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import json
 import shlex
 import signal
@@ -203,6 +204,23 @@ def test_status_tells_of_a_population_that_cannot_be_read_and_of_the_others(
     assert main(["status", str(rundir)]) == 0
     printed = capsys.readouterr().out
     assert f"digits-mlp: {path} is truncated" in printed
+    assert "digits-mlp-again: 4/4 runs" in printed
+
+
+def test_status_goes_on_where_a_population_may_not_be_read(
+    rundir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened = PopulationStore.open
+
+    def refusing(folder: Path) -> PopulationStore:
+        if folder.name == "digits-mlp":
+            raise PermissionError(errno.EACCES, "Permission denied", str(folder / "manifest.json"))
+        return opened(folder)
+
+    monkeypatch.setattr(PopulationStore, "open", refusing)
+    assert main(["status", str(rundir)]) == 0
+    printed = capsys.readouterr().out
+    assert f"digits-mlp: {rundir / 'digits-mlp'}: there is no permission to write or read there" in printed
     assert "digits-mlp-again: 4/4 runs" in printed
 
 

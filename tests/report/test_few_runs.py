@@ -20,8 +20,8 @@ def population(n_runs):
     [
         ({"a": FEW}, ""),
         ({"a": FEW - 1}, "With fewer than 10 runs (a), "),
-        ({"a": 30, "b": 3, "c": 4}, "With fewer than 10 runs (b, c), "),
-        (dict.fromkeys("abcde", 3), "With fewer than 10 runs (a, b, c and 2 more), "),
+        ({"a": 30, "b": 3, "c": 4}, "With fewer than 10 runs (b; c), "),
+        (dict.fromkeys("abcde", 3), "With fewer than 10 runs (a; b; c and 2 more), "),
         ({"a": 1}, ""),  # one run has no interval
     ],
 )
@@ -29,6 +29,18 @@ def test_populations_of_few_runs_are_named(runs, names):
     document = varbench.analyze({name: population(count) for name, count in runs.items()})
     assert few_runs_sentence(read_document(document)).startswith(names)
     assert bool(few_runs_sentence(read_document(document))) == bool(names)
+
+
+def test_measures_over_few_runs_of_populations_with_more_are_named():
+    document = varbench.analyze({"many": population(FEW), "few": population(3)})
+    for row in document["estimates"]:
+        if row["condition"] == "many" and row["measure"] == "accuracy":
+            row["n_runs"] = 8
+    assert few_runs_sentence(read_document(document)).startswith(
+        "With fewer than 10 runs (few – of others for Test accuracy), intervals are too short"
+    )
+    document["estimates"] = [row for row in document["estimates"] if row["condition"] == "many"]
+    assert few_runs_sentence(read_document(document)).startswith("With fewer than 10 runs (for Test accuracy), ")
 
 
 def test_the_page_says_it_once(tmp_path):

@@ -46,6 +46,15 @@ def test_kinds_are_registered_once_under_known_sections():
     assert {kind.section for kind in KINDS} == {*TITLES, STUDIES}
 
 
+def test_an_ensemble_figure_says_that_its_runs_are_those_that_finished(document):
+    row = document["conditions"][0]
+    for diverged, told in ((0, False), (3, True)):
+        row["n_diverged"] = diverged
+        panel = next(iter(ensembles.panels(read_document(document))))
+        assert ("Of the runs that finished; 3 diverged." in panel.caption) == told
+        assert ("Of the runs that finished" in panel.caption) == told
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_nothing_is_drawn_without_data(kind, minimal):
     assert not list(kind.panels(read_document(minimal)))

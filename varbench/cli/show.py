@@ -9,6 +9,7 @@ from typing import Any
 import tyro
 
 from varbench.errors import InputError
+from varbench.refusals import cause
 
 LONG = ("source", "checksum")
 """Columns that are in the JSON alone; `varbench data` shows them too."""
@@ -128,8 +129,10 @@ def _progress(rundir: Path, name: str) -> dict[str, Any]:
         return row
     try:
         store = PopulationStore.open(rundir / name)
-    except InputError as error:
-        return {**row, "unreadable": str(error)}
+    except (InputError, OSError) as error:
+        place = rundir / name
+        said = f"{place}: {cause(error) or error.strerror}" if isinstance(error, OSError) else str(error)
+        return {**row, "unreadable": said}
     runs = [run for commit in store.commits.values() for run in commit["runs"]]
     return {
         **row,

@@ -64,7 +64,7 @@ def verify(rundir: tyro.conf.Positional[Path], all: bool = False, quiet: bool = 
 def _print(check: PopulationCheck) -> None:
     counts = Counter(run.agreement for run in check.runs)
     parts = ", ".join(f"{counts[a]} {a}" for a in ("bitwise", "within tolerance", "different") if counts[a])
-    print(f"{check.name}: {len(check.runs)} runs trained again: {parts}")
+    print(f"{check.name}: {len(check.runs)} run{'' if len(check.runs) == 1 else 's'} trained again: {parts}")
     worst = max(check.runs, key=lambda run: run.weight_distance, default=None)
     if worst is not None and worst.agreement != "bitwise":
         print(

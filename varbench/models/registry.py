@@ -53,7 +53,8 @@ def register(name: str, build: Callable[[Options], Model], *, meaning: str = "re
     Args:
         name: The name.
         build: From `Options` (shape, classes, hidden, dropout, …) to a `Model`; see `varbench.models.from_nnx`,
-            `from_linen` and `from_functions`.
+            `from_linen` and `from_functions`. A rate of dropout of its own counts for nothing: the source `dropout`
+            varies where the recipe's does, which is `Options.dropout`.
         meaning: One phrase for `varbench list`.
 
     Raises:

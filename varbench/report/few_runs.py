@@ -18,14 +18,23 @@ NAMED = 3
 
 
 def few_runs_sentence(document: Document) -> str:
-    """Which populations have intervals over few runs, and what that means; empty where none has."""
-    few = {
-        row.condition
-        for row in document.estimates
-        if row.quantity.low is not None and "over runs" in row.method and row.n_runs is not None and row.n_runs < FEW
-    }
-    labels = [condition.label for condition in document.populations if condition.name in few]
-    if not labels:
-        return ""
-    more = f" and {len(labels) - NAMED} more" if len(labels) > NAMED else ""
-    return SENTENCE.format(names=", ".join(labels[:NAMED]) + more)
+    """Which populations have few runs, and which measures are over few runs of others; empty where there are none."""
+    conditions = {condition.name: condition for condition in document.populations}
+    labels, measures = dict[str, None](), dict[str, None]()
+    for row in document.estimates:
+        found = row.quantity.low is not None and "over runs" in row.method and row.n_runs is not None
+        if not found or (row.n_runs or 0) >= FEW or row.condition not in conditions:
+            continue
+        condition = conditions[row.condition]
+        if (condition.n_runs or 0) < FEW:
+            labels[condition.label] = None
+        else:
+            measures[document.measure(row.measure).label] = None
+    names = [_listed(list(labels))] if labels else []
+    names += [f"{'of others ' if labels else ''}for {_listed(list(measures))}"] if measures else []
+    return SENTENCE.format(names=" – ".join(names)) if names else ""
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return "; ".join(names[:NAMED]) + more

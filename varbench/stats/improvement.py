@@ -31,8 +31,9 @@ def improvement_estimate(
     Medicine 25, 559–573, method 5), and is that one at 0 and 1.
 
     Measured coverage of a nominal 95 % (2,000 repetitions, normal values, SD ratio 1 and 3, θ from .5 to .999), at its
-    lowest and highest: R = S = 16 .965 and .986; R = S = 64 .952 and .988; R = 16, S = 64 .957 and .992. Too wide
-    near the ends, where without the span it is down to .86 (R = S = 64, θ = .99, SD ratio 3).
+    lowest and highest: R = S = 16 .963 and .991; R = S = 64 .945 and .992; R = 16, S = 64 .957 and .992, but .920
+    (θ = .9) and .978 where the 16 runs have the larger SD. Too wide near the ends, where without the span it is down
+    to .86 (R = S = 64, θ = .99, SD ratio 3).
 
     Args:
         first: One finite value for each run of A; turned around (negated) where smaller is better.

@@ -151,6 +151,7 @@ KIND = FigureKind(
         "What networks half way between two runs would do. Thin: pairs of runs that share none; bold: their mean. "
         "Dashed: the same after the hidden units of the second run were relabeled to match those of the first, which "
         "leaves its outputs as they are. A barrier is the highest rise above the straight line between the ends; one "
-        "that goes away was a matter of the order of the units."
+        "that goes away was a matter of the order of the units. The batch statistics of a network that normalizes by "
+        "any are made anew from training data at every place, the ends too, which then differ from the runs."
     ),
 )

@@ -79,7 +79,8 @@ def _panel(condition: Condition, curves: list[tuple[str, str, Points]]) -> Panel
         start = f" from {first.quantity.value_said} at M = {smallest:g}"
         before = start if largest > smallest else ""
         said.append(f"{heading.lower()} goes{before} to {last.quantity.said} at M = {largest:g}")
-    finding = " ".join([f"{'; '.join(said)}.", *(text for curve in curves for text in _bandless(*curve))])
+    finished = [f"Of the runs that finished; {condition.n_diverged} diverged."] if condition.n_diverged else []
+    finding = " ".join([f"{'; '.join(said)}.", *finished, *(text for curve in curves for text in _bandless(*curve))])
     finding = finding[0].upper() + finding[1:]
     alt = f"{condition.label}, curves against the ensemble size M with interval bands. {finding}"
     return Panel(f"ensembles--{condition.stem}", figure, finding, alt)

@@ -116,6 +116,7 @@ KIND = FigureKind(
     reading=(
         "An ensemble runs M networks and averages what they predict; here the weights of M runs are averaged to one "
         "network, as they are, or after their hidden units were relabeled to match those of the first. Bands: "
-        "intervals over groups of runs that share none. Dotted: one run alone."
+        "intervals over groups of runs that share none. Dotted: one run alone. The batch statistics of a network that "
+        "normalizes by any are made anew from training data for the averaged weights; a run alone has its own."
     ),
 )

@@ -109,7 +109,7 @@ def plan_from_pilot(request: Request, pilots: Sequence[Pilot], *, condition: str
     if pilot.n_diverged:
         notes.append(
             f"{pilot.n_diverged} of the {pilot.n_runs} runs of the pilot diverged: they count with accuracy 0 and with "
-            "no prediction, which differs from every other and widens the spread; in the loss they do not count."
+            "no prediction, which differs from every prediction and widens the spread; in the loss they do not count."
         )
     return plan_document(
         goal,
