@@ -23,7 +23,7 @@ endif
 help: ## Show the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-bench: $(VENV)/.run-$(GPU) ## Set up, run every study (10 to 13 minutes on 2 cores), write reports/standard/index.html.
+bench: $(VENV)/.run-$(GPU) ## Set up, run every study (10 to 14 minutes on 2 cores), write reports/standard/index.html.
 	@$(BIN)/varbench run all --budget standard --out runs/$(OUT) --report reports/$(OUT)
 
 bench-smoke: $(VENV)/.run-$(GPU) ## The same path with a few short runs: proves that everything works.

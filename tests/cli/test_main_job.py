@@ -49,6 +49,13 @@ def test_arrays_open_with_xarray(finished: Path) -> None:
         assert float(accuracy.min()) > 0.3
 
 
+def test_the_terminal_calls_what_was_decided_by_its_label(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["judge", str(finished), "--quiet"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert " Digits · MLP 8: " in printed
+    assert "digits-mlp: " not in printed
+
+
 def test_judge_prints_the_analysis(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["judge", str(finished), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
@@ -210,17 +217,18 @@ def test_status_tells_of_a_population_that_cannot_be_read_and_of_the_others(
 def test_status_goes_on_where_a_population_may_not_be_read(
     rundir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    opened = PopulationStore.open
+    digest = varbench.store.population.sha256_file
+    chunk = rundir / "digits-mlp" / "arrays.zarr" / "weights" / "c.0.0"
 
-    def refusing(folder: Path) -> PopulationStore:
-        if folder.name == "digits-mlp":
-            raise PermissionError(errno.EACCES, "Permission denied", str(folder / "manifest.json"))
-        return opened(folder)
+    def refusing(path: Path) -> str:
+        if path == chunk:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return digest(path)
 
-    monkeypatch.setattr(PopulationStore, "open", refusing)
+    monkeypatch.setattr("varbench.store.population.sha256_file", refusing)
     assert main(["status", str(rundir)]) == 0
     printed = capsys.readouterr().out
-    assert f"digits-mlp: {rundir / 'digits-mlp'}: there is no permission to write or read there" in printed
+    assert f"digits-mlp: {chunk}: there is no permission to write or read there" in printed
     assert "digits-mlp-again: 4/4 runs" in printed
 
 

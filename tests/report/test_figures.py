@@ -52,7 +52,7 @@ def test_an_ensemble_figure_says_that_its_runs_are_those_that_finished(document)
         row["n_diverged"] = diverged
         panel = next(iter(ensembles.panels(read_document(document))))
         assert ("Of the runs that finished; 3 diverged." in panel.caption) == told
-        assert ("Of the runs that finished" in panel.caption) == told
+        assert ("diverged" in panel.caption) == told
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)

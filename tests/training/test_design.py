@@ -73,6 +73,7 @@ def test_no_two_runs_have_the_same_levels(design):
         (lambda: one_at_a_time(600_000, sources=("init", "order")), "1,199,999 runs were asked for"),
         (lambda: crossed({"init": 2000, "order": 2000}), "4,000,000 runs were asked for"),
         (lambda: replicated(together(4, sources=("init",)), 300_000, over=("order",)), "1,200,000 runs were asked for"),
+        (lambda: ulp_pairs(400_000, sources=("init",), width=3), "1,200,000 runs were asked for"),
         (lambda: together(-3, sources=("init",)), "-3 runs"),
         (lambda: together(2, sources=("seed",)), "unknown source 'seed': known are init, order"),
         (lambda: together(2, sources=("init", "init")), "a source is named twice"),

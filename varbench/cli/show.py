@@ -123,24 +123,24 @@ def _progress(rundir: Path, name: str) -> dict[str, Any]:
     """How far a population is; what cannot be read says why and keeps nobody from seeing the others."""
     from varbench.store import PopulationStore
 
+    place = rundir / name
     row: dict[str, Any] = {"population": name, "planned": None, "finished": 0, "diverged": 0}
     row |= {"broken_files": [], "unreadable": None}
-    if not (rundir / name / "manifest.json").exists():
-        return row
     try:
-        store = PopulationStore.open(rundir / name)
-    except (InputError, OSError) as error:
-        place = rundir / name
-        said = f"{place}: {cause(error) or error.strerror}" if isinstance(error, OSError) else str(error)
-        return {**row, "unreadable": said}
-    runs = [run for commit in store.commits.values() for run in commit["runs"]]
-    return {
-        **row,
-        "planned": len(store.manifest["levels"]),
-        "finished": sum(run["status"] == "finished" for run in runs),
-        "diverged": sum(run["status"] == "diverged" for run in runs),
-        "broken_files": store.broken_files(),
-    }
+        if not (place / "manifest.json").exists():
+            return row
+        store = PopulationStore.open(place)
+        runs = [run["status"] for commit in store.commits.values() for run in commit["runs"]]
+        return row | {
+            "planned": len(store.manifest["levels"]),
+            "finished": runs.count("finished"),
+            "diverged": runs.count("diverged"),
+            "broken_files": store.broken_files(),
+        }
+    except OSError as error:
+        return row | {"unreadable": f"{error.filename or place}: {cause(error) or error.strerror}"}
+    except InputError as error:
+        return row | {"unreadable": str(error)}
 
 
 def _cell(value: Any) -> str:

@@ -53,8 +53,8 @@ def register(name: str, build: Callable[[Options], Model], *, meaning: str = "re
     Args:
         name: The name.
         build: From `Options` (shape, classes, hidden, dropout, …) to a `Model`; see `varbench.models.from_nnx`,
-            `from_linen` and `from_functions`. A rate of dropout of its own counts for nothing: the source `dropout`
-            varies where the recipe's does, which is `Options.dropout`.
+            `from_linen` and `from_functions`. The rate of dropout is `Options.dropout`: with one of its own a
+            network drops units too, but the source `dropout` never varies.
         meaning: One phrase for `varbench list`.
 
     Raises:

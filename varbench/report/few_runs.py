@@ -22,10 +22,11 @@ def few_runs_sentence(document: Document) -> str:
     conditions = {condition.name: condition for condition in document.populations}
     labels, measures = dict[str, None](), dict[str, None]()
     for row in document.estimates:
-        found = row.quantity.low is not None and "over runs" in row.method and row.n_runs is not None
-        if not found or (row.n_runs or 0) >= FEW or row.condition not in conditions:
+        condition = conditions.get(row.condition)
+        if condition is None or row.quantity.low is None or "over runs" not in row.method:
             continue
-        condition = conditions[row.condition]
+        if row.n_runs is None or row.n_runs >= FEW:
+            continue
         if (condition.n_runs or 0) < FEW:
             labels[condition.label] = None
         else:

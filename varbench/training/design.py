@@ -71,8 +71,7 @@ def together(runs: int, *, sources: Sequence[str]) -> Design:
 
 def one_at_a_time(runs: int, *, sources: Sequence[str]) -> Design:
     """For each source in turn, `runs` runs in which it alone varies; the shared baseline (all 0) comes once."""
-    _check(runs, sources)
-    _check(1 + len(sources) * (runs - 1), sources)
+    _check(runs, sources, total=1 + len(sources) * (runs - 1))
     rows = [_levels({})]
     rows += [_levels({source: r}) for source in sources for r in range(1, runs)]
     return Design("one at a time", tuple(sources), tuple(rows))
@@ -81,8 +80,7 @@ def one_at_a_time(runs: int, *, sources: Sequence[str]) -> Design:
 def crossed(counts: Mapping[str, int]) -> Design:
     """Every combination of levels, e.g. `crossed({"init": 8, "order": 8})`; the last source varies fastest."""
     for source, count in counts.items():
-        _check(count, [source])
-    _check(math.prod(counts.values()), list(counts))
+        _check(count, [source], total=math.prod(counts.values()))
     grid = itertools.product(*(range(count) for count in counts.values()))
     return Design("crossed", tuple(counts), tuple(_levels(dict(zip(counts, cell, strict=True))) for cell in grid))
 
@@ -93,8 +91,7 @@ def replicated(design: Design, times: int, *, over: Sequence[str]) -> Design:
     Raises:
         InputError: If a source of `over` varies in the design already, or none is given.
     """
-    _check(times, over)
-    _check(times * len(design), over)
+    _check(times, over, total=times * len(design))
     if not over or set(over) & set(design.sources):
         raise InputError(f"replicates need a source that the design does not use, but over = {list(over)}")
     rows = [
@@ -120,8 +117,7 @@ def ulp_pairs(n_bases: int, *, sources: Sequence[str], width: int) -> Design:
     Raises:
         InputError: If a block would cut a triple, or `ulp` or `width` is to vary by itself.
     """
-    _check(n_bases, sources)
-    _check(3 * n_bases, sources)
+    _check(n_bases, sources, total=3 * n_bases)
     if {"ulp", "width"} & set(sources):
         raise InputError(f"the base runs of one-ULP pairs cannot differ in ulp or width, but sources = {list(sources)}")
     if width < 3 or width % 3:
@@ -155,11 +151,13 @@ def _levels(given: Mapping[str, int]) -> Levels:
     return {source: given.get(source, 0) for source in SOURCES}
 
 
-def _check(runs: int, sources: Sequence[str]) -> None:
+def _check(runs: int, sources: Sequence[str], *, total: int | None = None) -> None:
+    """`runs` is what was asked for, `total` the runs that the design has with it where these are more."""
     if runs < 1:
         raise InputError(f"{runs} runs were asked for: at least 1 was expected")
-    if runs > MOST_RUNS:
-        raise InputError(f"{runs:,} runs were asked for: a population has {MOST_RUNS:,} at most")
+    total = runs if total is None else total
+    if total > MOST_RUNS:
+        raise InputError(f"{total:,} runs were asked for: a population has {MOST_RUNS:,} at most")
     for source in sources:
         if source not in SOURCES:
             raise InputError(f"unknown source {source!r}: known are {', '.join(SOURCES)}")

@@ -141,7 +141,7 @@ class Recipe:
 
 WHAT_ACTIVATES = {
     "augment": "recipe.shift or recipe.flip",
-    "dropout": "recipe.dropout, from which a model has its rate",
+    "dropout": "recipe.dropout",
     "data": "recipe.resample",
     "label_noise": "recipe.label_noise",
 }
